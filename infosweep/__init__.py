@@ -1,0 +1,1 @@
+"""Distributed sweeps over batch size and data size of learning networks."""

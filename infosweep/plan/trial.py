@@ -1,0 +1,78 @@
+"""The unit of results: one network trained once, as plain frozen data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from infosweep.study.settings import AnyEstimator, AnyTask, MlpSettings, RecordSettings, TrainingSettings
+
+Scalar = bool | int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A cell and a seed, with every setting that its rows depend on.
+
+    Attributes:
+        trial_id: content hash of `content`.
+        content: canonical JSON text of what is hashed; defaults left out.
+        train_size: as written, a fraction or a count; `n_train` examples, its validation part included.
+        batch_size: as written, n_train where `full_batch`; `batch_used` = min(batch_size, n_train - validation part).
+        depth: number of hidden layers; `hidden` their widths.
+        extra: further axes of the study under their column names.
+    """
+
+    trial_id: str
+    content: str
+    seed: int
+    task: AnyTask
+    model: MlpSettings
+    training: TrainingSettings
+    record: RecordSettings
+    estimators: tuple[AnyEstimator, ...]
+    train_size: float
+    n_train: int
+    batch_size: int
+    batch_used: int
+    full_batch: bool
+    depth: int | None
+    label_noise: float
+    hidden: tuple[int, ...]
+    extra: dict[str, Scalar] = field(default_factory=dict)
+
+    @property
+    def layer_widths(self) -> tuple[int, ...]:
+        """Widths from the input to the softmax output."""
+        return (self.task.n_inputs, *self.hidden, self.task.n_classes)
+
+    @property
+    def n_validation(self) -> int:
+        """Examples of the training subset that are kept for validation."""
+        return int(self.task.validation * self.n_train + 1e-9)
+
+    @property
+    def n_fit(self) -> int:
+        """Examples that the network is trained on."""
+        return self.n_train - self.n_validation
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimiser steps in one pass; the last, smaller batch is kept."""
+        return -(-self.n_fit // self.batch_used)
+
+    @property
+    def n_steps(self) -> int:
+        """Optimiser steps of the whole training."""
+        if self.training.steps is not None:
+            return self.training.steps
+        return (self.training.n_epochs or 0) * self.steps_per_epoch
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """Trials of equal tensor shapes trained together: the unit of scheduling, one Ray Tune trial."""
+
+    pack_id: str
+    trials: tuple[Trial, ...]
