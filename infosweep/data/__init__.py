@@ -1,0 +1,64 @@
+"""What is learned: tasks, splits and subsets, corruption of labels.
+
+A task is one file: `make() -> (inputs (n, d) float32, labels (n,) int64)`, its own test split last; a settings
+class in study/settings.py that states its shape; and a line in `_make` below.
+"""
+
+from __future__ import annotations
+
+import difflib
+import threading
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infosweep.data.problem import Problem, Task, make_problem
+from infosweep.errors import UsageError
+from infosweep.study.settings import AnyTask, Binary12Settings, DigitsSettings, Mnist1dSettings
+
+__all__ = ["TASKS", "Problem", "Task", "load_task", "make_problem"]
+
+# Every kind of task by name.
+TASKS = {"binary12": Binary12Settings, "digits": DigitsSettings, "mnist1d": Mnist1dSettings}
+
+_LOCK = threading.Lock()
+
+
+def load_task(task: AnyTask | str) -> Task:
+    """Return a task's examples: `.inputs` (n, d) float32, `.labels` (n,) int64, `.name`, `.n_classes`.
+
+    Made once per process and shared, so treat the arrays as read-only; by name they are yours to change.
+
+    Raises UsageError for an unknown name.
+
+    >>> load_task("binary12").inputs.shape
+    (4096, 12)
+    """
+    if isinstance(task, str):
+        if task not in TASKS:
+            near = difflib.get_close_matches(task, TASKS, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise UsageError(f"unknown task {task!r}{hint}", f"available: {', '.join(TASKS)}")
+        shared = load_task(TASKS[task]())
+        return Task(shared.name, shared.inputs.copy(), shared.labels.copy(), shared.n_classes, shared.n_own_test)
+    with _LOCK:  # threads of one process would make it at once, each its own
+        return _load(task.kind)
+
+
+@cache
+def _load(kind: str) -> Task:
+    inputs, labels = _make(kind)
+    settings = TASKS[kind]
+    return Task(kind, inputs, labels, settings.n_classes, settings.n_own_test)
+
+
+def _make(kind: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    match kind:
+        case "binary12":
+            from infosweep.data import binary12 as module
+        case "digits":
+            from infosweep.data import digits as module
+        case _:
+            from infosweep.data import mnist1d as module
+    return module.make()

@@ -1,0 +1,1 @@
+"""What will be done: study -> cells -> trials -> packs, content ids, cost; plain data, nothing heavy loaded."""

@@ -1,0 +1,137 @@
+"""From a study's axes to its cells: the product of axes and zip groups, cut by `where`."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from infosweep.errors import LimitError
+from infosweep.study.settings import FOUR_AXES
+
+if TYPE_CHECKING:
+    from infosweep.plan.trial import Scalar
+    from infosweep.study.settings import AnyTask, MlpSettings, StudySettings, TrainingSettings
+
+# Points of a grid that `where` is tried on, at most (unless the limit of trials is of that order): a second's work.
+_SEARCHED = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One point of the grid of axes.
+
+    Attributes:
+        task, model, training: the sections with further axes applied.
+        train_size, batch_size, depth, label_noise: as written; batch_size an int or `full`.
+        extra: further axes under their column names.
+    """
+
+    task: AnyTask
+    model: MlpSettings
+    training: TrainingSettings
+    train_size: float
+    batch_size: int | str
+    depth: int | None
+    label_noise: float
+    extra: dict[str, Scalar]
+
+    @property
+    def n_train(self) -> int:
+        """Training examples, validation part included."""
+        if self.train_size > 1:
+            return int(self.train_size)
+        return math.floor(self.train_size * self.task.n + 1e-9)
+
+    @property
+    def n_fit(self) -> int:
+        """Training examples without their validation part."""
+        return self.n_train - int(self.task.validation * self.n_train + 1e-9)
+
+    @property
+    def batch_as_written(self) -> int:
+        """The batch size as a number; n_train where it is `full`."""
+        return self.batch_size if isinstance(self.batch_size, int) else self.n_train
+
+    @property
+    def columns(self) -> dict[str, Scalar | None]:
+        """The cell's columns as the tables have them: the names that `where` knows."""
+        return {
+            "train_size": float(self.train_size),
+            "n_train": self.n_train,
+            "batch_size": self.batch_as_written,
+            "batch_used": min(self.batch_as_written, self.n_fit),
+            "full_batch": self.batch_size == "full",
+            "depth": self.depth,
+            "label_noise": float(self.label_noise),
+            **self.extra,
+        }
+
+
+def cells_of(study: StudySettings) -> list[Cell]:
+    """Return a study's cells in the order of its axes, the last axis fastest.
+
+    Raises LimitError if they make more trials than `limits.trials`; a grid of a billion cells costs nothing.
+    """
+    groups = _groups(study)
+    size = math.prod(len(values) for _, values in groups)
+    if not study.where:
+        _check_limit(study, size)
+    elif size > (searched := max(_SEARCHED, 4 * study.limits.trials)):
+        raise LimitError(
+            f"the axes span {size:,} cells before `where` is applied; more than {searched:,} are not searched",
+            "take values from the axes, or raise `limits.trials`",
+        )
+    cells = list(_walk(study, groups))
+    _check_limit(study, len(cells))
+    return cells
+
+
+def _groups(study: StudySettings) -> list[tuple[tuple[str, ...], list[tuple[Any, ...]]]]:
+    """Return what is multiplied: (names, their values together), an axis alone or a zip group."""
+    together = {name: group for group in study.zip for name in group}
+    groups: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
+    for name in study.axes:
+        names = together.get(name, (name,))
+        groups.setdefault(names, list(zip(*(study.axes[each] for each in names), strict=True)))
+    return list(groups.items())
+
+
+def _walk(study: StudySettings, groups: list[tuple[tuple[str, ...], list[tuple[Any, ...]]]]) -> Iterator[Cell]:
+    conditions = []
+    if study.where:
+        from infosweep.study.where import compile_where
+
+        conditions = [compile_where(text) for text in study.where]
+    names = [name for group, _ in groups for name in group]
+    further = [name for name in study.axes if name not in FOUR_AXES]
+    if further:
+        from infosweep.study import axis_column, cell_sections
+    columns = {name: axis_column(study, name) for name in further}
+    sections: dict[tuple[Any, ...], tuple[AnyTask, MlpSettings, TrainingSettings]] = {}
+    for point in itertools.product(*(values for _, values in groups)):
+        values = dict(zip(names, itertools.chain.from_iterable(point), strict=True))
+        key = tuple(values[name] for name in further)
+        if key not in sections:
+            sections[key] = cell_sections(study, values) if further else (study.task, study.model, study.training)
+        cell = Cell(
+            *sections[key],
+            **{name: values[name] for name in FOUR_AXES},
+            extra={columns[name]: values[name] for name in further},
+        )
+        if all(condition(cell.columns) for condition in conditions):
+            yield cell
+
+
+def _check_limit(study: StudySettings, cells: int) -> None:
+    trials, limit = cells * len(study.seeds), study.limits.trials
+    if trials <= limit:
+        return
+    longest = max(study.axes, key=lambda name: len(study.axes[name]))
+    raise LimitError(
+        f"the study has {trials:,} trials ({cells:,} cells x {len(study.seeds):,} seeds); its limit is {limit:,}",
+        f"set `limits: {{trials: {trials}}}` in the study if that is meant, use fewer seeds, or take values from "
+        f"`axes` (the longest, {longest}, has {len(study.axes[longest]):,})",
+    )
