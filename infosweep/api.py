@@ -1,0 +1,518 @@
+"""What Python users hold: `Study` and `Results`, thin, over everything below; the command line calls only this."""
+
+from __future__ import annotations
+
+import difflib
+import io
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from infosweep.errors import NotFoundError, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+    from matplotlib.figure import Figure
+
+    from infosweep.aggregation.frames import Frames
+    from infosweep.plan import Plan
+    from infosweep.store.store import Store, StudyStore
+    from infosweep.study.settings import StudySettings
+    from infosweep.sweep import RunSummary
+
+Location = str | Path
+DEFAULT_STORE = "results"
+
+
+class Study:
+    """A study: what is varied, trained and measured. Immutable; `replace` makes a changed one.
+
+    >>> study = Study(name="tiny", task={"kind": "binary12"}, axes={"depth": [1, 3]}, seeds=6)
+    >>> study
+    Study('tiny': 2 cells x 6 seeds)
+    >>> study.replace(seeds=8, training={"epochs": 100}).settings.training.epochs
+    100
+    """
+
+    def __init__(self, **fields: Any) -> None:
+        """Make a study of the fields of a study file, as in `Study(name=…, task={…}, axes={…})`.
+
+        Raises:
+            StudyError: with every fault that was found.
+        """
+        from infosweep.study import study_from_mapping
+
+        self.settings: StudySettings = study_from_mapping(fields)
+
+    @classmethod
+    def load(cls, path: Location, overrides: Sequence[str] = ()) -> Study:
+        """Read a study file; `overrides` change fields of it, as in `["axes.depth=[1,2]", "seeds=4"]`.
+
+        Raises:
+            NotFoundError: there is no such file.
+            StudyError: with every fault that was found, each with its place and how to mend it.
+        """
+        from infosweep.study import load_study
+
+        return cls._of(load_study(path, tuple(overrides)))
+
+    @classmethod
+    def _of(cls, settings: StudySettings) -> Study:
+        study = cls.__new__(cls)
+        study.settings = settings
+        return study
+
+    @property
+    def name(self) -> str:
+        """Name of the study, and of its folder in a store."""
+        return self.settings.name
+
+    def replace(self, **changes: Any) -> Study:
+        """Return a changed study. Sections (`training`, `axes`, …) change key by key, other fields as a whole.
+
+        Raises:
+            StudyError: the changed study is not valid.
+        """
+        from infosweep.study import study_from_mapping
+
+        fields = _as_fields(self.settings)
+        for key, value in changes.items():
+            before = fields.get(key)
+            merge = isinstance(before, dict) and isinstance(value, Mapping)
+            fields[key] = {**before, **value} if merge else value
+        return type(self)._of(study_from_mapping(fields))
+
+    def to_yaml(self) -> str:
+        """Return the study as a file that `load` reads."""
+        from infosweep.study import dump_yaml
+
+        return dump_yaml(self.settings)
+
+    def plan(self, store: Location = DEFAULT_STORE, *, workers: int | None = None) -> Plan:
+        """Return what a run would do: cells, trials, packs, estimates of time, memory and bytes. Runs nothing.
+
+        Args:
+            store: what it holds already is not planned again; it need not exist.
+            workers: how many work at once; by default one a usable core.
+        """
+        from infosweep.plan import make_plan, pack_from_json
+
+        workers = workers or usable_cores()
+        held = _find_study(store, self.name)
+        if held is None:
+            return make_plan(self.settings, workers=workers)
+        fixed = [pack_from_json(payload) for payload in held.fixed_packs().values()]
+        return make_plan(
+            self.settings,
+            done=held.done_ids(),
+            failed=held.failed_ids(),
+            fixed=fixed,
+            workers=workers,
+        )
+
+    def run(
+        self,
+        store: Location = DEFAULT_STORE,
+        *,
+        executor: Literal["ray", "inline"] = "ray",
+        workers: int | None = None,
+        address: str | None = None,
+        failed_only: bool = False,
+        progress: bool = True,
+    ) -> Results:
+        """Run what the store lacks, and return all results; what is done is kept.
+
+        Args:
+            store: folder, or prefix such as `s3://bucket/path`; made if need be.
+            executor: `ray`, or `inline` for threads in this process.
+            workers: how many work at once; by default one a usable core.
+            address: of a running Ray cluster; without it one is started on this machine.
+            failed_only: run only what failed before.
+            progress: tell on stderr how far it is.
+
+        Raises:
+            LockedError: another run is at work on this study.
+            LimitError: the study asks for more trials than its limits allow.
+            ClusterError: Ray does not start or answer.
+            StoreError: the store cannot be written.
+        """
+        from infosweep.sweep import run_study
+
+        summary = run_study(
+            self.settings,
+            str(store),
+            executor=executor,
+            workers=workers,
+            address=address,
+            failed_only=failed_only,
+            progress=progress,
+        )
+        return Results(store, self.name, summary=summary)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Study) and self.settings == other.settings
+
+    __hash__ = None  # type: ignore[assignment] # its axes are a dict
+
+    def __repr__(self) -> str:
+        from infosweep.plan import cells_of
+
+        n_cells, n_seeds = len(cells_of(self.settings)), len(self.settings.seeds)
+        return f"Study({self.name!r}: {n_cells} cells x {n_seeds} seeds)"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How far a study is: of `trials`, each stands in at most one of the other counts.
+
+    Attributes:
+        done: trained to the end.
+        diverged: trained until the loss or a weight stopped being finite; a result, not a failure.
+        failed: ended by an error, and not done since.
+        running: in a pack whose worker reports.
+        lost: in a pack whose worker has not reported for 60 s; the next run takes it up.
+    """
+
+    study: str
+    trials: int
+    done: int
+    diverged: int
+    failed: int
+    running: int
+    lost: int
+
+
+class Results:
+    """The results of one study in a store, read when they are asked for.
+
+    Attributes:
+        store: where they are.
+        name: name of the study.
+        summary: what the run did that made this object; None where results were opened.
+    """
+
+    def __init__(self, store: Location, name: str, *, summary: RunSummary | None = None) -> None:
+        self.store = str(store)
+        self.name = name
+        self.summary = summary
+
+    @cached_property
+    def _held(self) -> StudyStore:
+        return _study_in(self.store, self.name)
+
+    @cached_property
+    def study(self) -> Study:
+        """The study as it was run last.
+
+        Raises:
+            StoreError: the store lacks it.
+        """
+        return Study._of(_stored_settings(self._held))
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Return a table of the study, a row as in `infosweep.tables`; see `infosweep query --tables`.
+
+        Raises:
+            NotFoundError: there is no table of this name.
+        """
+        from infosweep.store.reader import read_table
+
+        return read_table(self._held, name)
+
+    @cached_property
+    def trials(self) -> pd.DataFrame:
+        """One row per trial: its settings and how it ended."""
+        return self.table("trials")
+
+    @cached_property
+    def curves(self) -> pd.DataFrame:
+        """One row per trial, checkpoint and split: losses in nats, accuracies, invariant information in bits."""
+        return self.table("curves")
+
+    @cached_property
+    def information(self) -> pd.DataFrame:
+        """One row per trial, checkpoint, layer, sample and estimator: information in bits."""
+        return self.table("information")
+
+    @cached_property
+    def gradients(self) -> pd.DataFrame:
+        """One row per trial, checkpoint and layer: minibatch gradients of the frozen network."""
+        return self.table("gradients")
+
+    @cached_property
+    def failures(self) -> pd.DataFrame:
+        """One row per failed attempt of a trial."""
+        return self.table("failures")
+
+    def sql(self, query: str, *, timeout: float = 30.0) -> pd.DataFrame:
+        """Return what one SELECT over the study's tables gives (DuckDB's dialect).
+
+        Raises:
+            QueryError: the SQL is wrong, not a SELECT, or past a limit.
+        """
+        return sql(query, self.store, study=self.name, timeout=timeout)
+
+    def finding(self, name: str) -> pd.DataFrame:
+        """Return a finding: a row for the claim (`cell` null) and one per cell, with interval and verdict.
+
+        Raises:
+            NotFoundError: there is no finding of this name.
+        """
+        from infosweep.aggregation import FINDINGS, finding
+
+        _known(name, FINDINGS, "finding")
+        return finding(name, self._frames, self.study.settings)
+
+    def verdicts(self) -> pd.DataFrame:
+        """Return all findings that the study asks for, one below the other."""
+        from infosweep.aggregation import findings_table
+
+        return findings_table(self._frames, self.study.settings)
+
+    def plot(self, name: str) -> Figure:
+        """Draw a figure.
+
+        Raises:
+            NotFoundError: there is no figure of this name, or nothing to draw.
+        """
+        from infosweep.figures import FIGURES, figure
+
+        _known(name, FIGURES, "figure")
+        return figure(name, self._frames, self.study.settings)
+
+    def save_figures(
+        self,
+        names: Sequence[str] = (),
+        *,
+        formats: Sequence[str] = ("png",),
+        folder: Location | None = None,
+        keep_fresh: bool = False,
+    ) -> list[str]:
+        """Draw figures into files, and return where they are.
+
+        Args:
+            names: figures; by default all that the study has data for.
+            formats: of png, svg, pdf.
+            folder: where to; by default the study's `figures/` in the store.
+            keep_fresh: leave files alone that are newer than the newest result; they are not returned.
+        """
+        from infosweep.figures import FIGURES, figures_of
+
+        for name in names:
+            _known(name, FIGURES, "figure")
+        fresh = self._fresh_figures() if keep_fresh and folder is None else set()
+        written = []
+        for name in names or figures_of(self.study.settings):
+            files = [f"{name}.{form}" for form in formats if f"{name}.{form}" not in fresh]
+            if not files:
+                continue
+            drawn = self.plot(name)
+            written += [self._save(file, _rendered(drawn, file), folder) for file in files]
+        return written
+
+    def _save(self, file: str, data: bytes, folder: Location | None) -> str:
+        if folder is None:
+            objects = self._held.objects
+            path = f"{self.name}/figures/{file}"
+            objects.put(path, data)
+            return objects.locate(path)
+        place = Path(folder)
+        place.mkdir(parents=True, exist_ok=True)
+        (place / file).write_bytes(data)
+        return str(place / file)
+
+    def _fresh_figures(self) -> set[str]:
+        """Names of the figures' files that are newer than the newest result."""
+        objects = self._held.objects
+        commits = objects.children(f"{self.name}/_meta/commits")[1]
+        newest = max((entry.modified for entry in commits), default=None)
+        drawn = objects.children(f"{self.name}/figures")[1]
+        return {entry.name for entry in drawn if newest is None or entry.modified > newest}
+
+    @property
+    def status(self) -> Status:
+        """How far the study is, from what the store holds and who still reports."""
+        held = self._held
+        planned = self.study.plan(self.store)
+        ids = {trial.trial_id for trial in planned.trials}
+        commits = held.commits().values()
+        committed = {trial for commit in commits for trial in commit.trial_ids} & ids
+        diverged = {trial for commit in commits for trial in commit.diverged_ids} & ids
+        claimed = {"running": 0, "lost": 0}
+        for claim in held.claims():
+            claimed[claim.state] += claim.n_trials
+        return Status(
+            study=self.name,
+            trials=len(ids),
+            done=len(committed - diverged),
+            diverged=len(diverged),
+            failed=len(held.failed_ids() & ids),
+            **claimed,
+        )
+
+    @cached_property
+    def _frames(self) -> Frames:
+        """The tables of those trials that belong to the study as it is now, for findings and figures."""
+        from infosweep.aggregation.frames import Frames
+        from infosweep.plan import trials_of
+
+        ids = {trial.trial_id for trial in trials_of(self.study.settings)}
+
+        def own(table: pd.DataFrame) -> pd.DataFrame:
+            return table[table["trial_id"].isin(ids)].reset_index(drop=True)
+
+        return Frames(
+            trials=lambda: own(self.trials),
+            curves=lambda: own(self.curves),
+            information=lambda: own(self.information),
+            gradients=lambda: own(self.gradients),
+        )
+
+    def __repr__(self) -> str:
+        return f"Results({self.store!r}, {self.name!r})"
+
+
+def open(store: Location, name: str | None = None) -> Results:  # as in `infosweep.open`
+    """Open the results of a study; without `name` of the only one that the store holds.
+
+    Raises:
+        NotFoundError: there is no such store or study.
+        UsageError: the store holds several studies and `name` is not given.
+    """
+    if name is None:
+        studies = _open_store(store).studies()
+        if len(studies) > 1:
+            raise UsageError(
+                f"{store} holds {len(studies)} studies", f"name one of: {', '.join(studies)}"
+            )
+        name = studies[0] if studies else ""
+    _study_in(store, name)
+    return Results(store, name)
+
+
+def sql(
+    query: str, store: Location = DEFAULT_STORE, *, study: str | None = None, timeout: float = 30.0
+) -> pd.DataFrame:
+    """Return what one SELECT gives over the tables of all studies of a store, or of one.
+
+    Raises:
+        QueryError: the SQL is wrong, not a SELECT, or past a limit.
+        NotFoundError: there is no such store or study.
+    """
+    return query_table(query, store, study=study, timeout=timeout).to_pandas()
+
+
+def query_table(
+    query: str, store: Location = DEFAULT_STORE, *, study: str | None = None, timeout: float = 30.0
+) -> pa.Table:
+    """Return the same as `sql` as an Arrow table, which takes no pandas."""
+    from infosweep.store.query import Limits
+    from infosweep.store.reader import query as run_query
+
+    if study is not None:
+        _study_in(store, study)
+    return run_query(_open_store(store), query, study=study, limits=Limits(seconds=timeout))
+
+
+def tables_table(store: Location = DEFAULT_STORE, study: str | None = None) -> pa.Table:
+    """Return every table's columns with type, unit and meaning, a row each; further axes of `study` included.
+
+    Raises:
+        NotFoundError: there is no such study.
+    """
+    import pyarrow as pa
+
+    from infosweep.store.reader import describe_tables
+
+    held = None if study is None else _study_in(store, study)
+    return pa.Table.from_pylist(describe_tables(held))
+
+
+def statuses(store: Location = DEFAULT_STORE, name: str | None = None) -> list[Status]:
+    """Return how far one study is, or every study of a store.
+
+    Raises:
+        NotFoundError: there is no such store or study.
+    """
+    names = _open_store(store).studies() if name is None else [name]
+    return [open(store, one).status for one in names]
+
+
+def usable_cores() -> int:
+    """Return the number of cores that this process may run on."""
+    from infosweep.store.provenance import usable_cores as count
+
+    return count()
+
+
+def _open_store(store: Location) -> Store:
+    from infosweep.store import open_store
+
+    return open_store(store, create=False)
+
+
+def _find_study(store: Location, name: str) -> StudyStore | None:
+    """The part of a study in a store; None where there is no store or no such study in it yet."""
+    try:
+        held = _open_store(store).study(name)
+    except NotFoundError:
+        return None
+    return held if held.exists() else None
+
+
+def _study_in(store: Location, name: str) -> StudyStore:
+    """The part of a study in a store.
+
+    Raises:
+        NotFoundError: there is none; its mend names those that are there.
+    """
+    opened = _open_store(store)
+    if name:
+        held = opened.study(name)
+        if held.exists():
+            return held
+    studies = opened.studies()
+    if not studies:
+        raise NotFoundError(
+            f"the store '{store}' holds no study", "run one first: infosweep run STUDY.yaml"
+        )
+    near = difflib.get_close_matches(name, studies, n=1)
+    hint = f"; did you mean '{near[0]}'?" if near else ""
+    raise NotFoundError(
+        f"there is no study '{name}' in the store '{store}'{hint}",
+        f"it holds: {', '.join(studies)}",
+    )
+
+
+def _stored_settings(held: StudyStore) -> StudySettings:
+    import yaml
+
+    from infosweep.study import study_from_mapping
+
+    text = held.load_study_text() or ""
+    return study_from_mapping(yaml.safe_load(text), source=f"{held.name}/_meta/study.yaml")
+
+
+def _as_fields(settings: StudySettings) -> dict[str, Any]:
+    """The fields of a study as a study file gives them."""
+    import yaml
+
+    from infosweep.study import dump_yaml
+
+    return yaml.safe_load(dump_yaml(settings))
+
+
+def _known(name: str, names: Collection[str], kind: str) -> None:
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise NotFoundError(f"there is no {kind} '{name}'{hint}", f"there are: {', '.join(names)}")
+
+
+def _rendered(drawn: Figure, file: str) -> bytes:
+    buffer = io.BytesIO()
+    drawn.savefig(buffer, format=file.rpartition(".")[2])
+    return buffer.getvalue()

@@ -1,0 +1,161 @@
+"""`infosweep run`: run what the store lacks, then tell what it shows."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from infosweep.cli import output
+from infosweep.cli.ending import State, say
+from infosweep.cli.findings import findings_text
+from infosweep.cli.options import formats, set_option, store_option, verb
+from infosweep.units import format_duration
+
+if TYPE_CHECKING:
+    from infosweep.api import Results
+    from infosweep.plan import Plan
+    from infosweep.sweep import RunSummary
+
+
+@verb(
+    "run",
+    example="infosweep run sweeps/quickstart.yaml\n"
+    "infosweep run sweeps/depth.yaml --set axes.depth=[1,2] --workers 1\n"
+    "infosweep run sweeps/quickstart.yaml --failed-only",
+)
+@click.argument("study", metavar="STUDY.yaml")
+@store_option
+@set_option
+@click.option(
+    "--workers", type=click.IntRange(min=1), metavar="N", help="Work on N cores.  [all cores]"
+)
+@click.option(
+    "--address", metavar="ADDRESS", help="Use a running Ray cluster, as in auto.  [start one here]"
+)
+@click.option(
+    "--executor",
+    type=click.Choice(("ray", "inline")),
+    default="ray",
+    show_default=True,
+    help="Ray, or threads in this process; the rows are the same.",
+)
+@click.option("--failed-only", is_flag=True, help="Run only what failed before.")
+@formats("table", "json")
+@click.pass_obj
+def run(
+    state: State,
+    study: str,
+    store: str,
+    overrides: tuple[str, ...],
+    workers: int | None,
+    address: str | None,
+    executor: str,
+    failed_only: bool,
+    output_format: str,
+) -> int:
+    """Run what the store lacks; what is done is kept.
+
+    Run it again to continue after an interrupt or a failure, or after adding seeds or values. At the end
+    figures stand in STORE/NAME/figures, and the findings with their verdicts are printed.
+
+    The first Ctrl-C finishes the packs that are running, the second aborts; nothing that is done is lost.
+    """
+    from infosweep.api import Study
+
+    wanted = Study.load(study, overrides)
+    planned = wanted.plan(store, workers=workers)
+    say(_opening(planned, failed_only))
+    state.resume = _command(study, store, overrides, workers, address, executor)
+    results = wanted.run(
+        store,
+        executor=executor,  # type: ignore[arg-type] # one of the choices above
+        workers=workers,
+        address=address,
+        failed_only=failed_only,
+    )
+    summary = results.summary
+    assert summary is not None  # Study.run always gives one
+    closing = _closing(summary, state.resume, wanted.name, store)
+    if closing:
+        say(closing)
+    _report(results, summary, output_format)
+    return summary.exit_code
+
+
+def _opening(planned: Plan, failed_only: bool) -> str:
+    to_run = planned.failed if failed_only else sum(len(pack.trials) for pack in planned.packs)
+    text = f"{planned.study.name}: kept {planned.done}, to run {to_run}"
+    if planned.failed:
+        text += f", failed before {planned.failed}"
+    if planned.packs and not failed_only:
+        text += f"; about {format_duration(planned.estimate.seconds)}"
+    return "\n".join([text, *(f"note: {note}" for note in planned.notes)])
+
+
+def _closing(summary: RunSummary, resume: str, name: str, store: str) -> str:
+    lines = []
+    if summary.run or summary.failed:
+        lines.append(f"{summary.run} trials in {format_duration(summary.seconds)}")
+    if summary.diverged:
+        lines.append(
+            f"warning: {summary.diverged} trials diverged: their loss stopped being finite; "
+            "findings leave them out and count them"
+        )
+    if summary.failed:
+        query = f"infosweep query --store {shlex.quote(store)} --study {name}"
+        lines.append(
+            f'{summary.failed} trials failed; see why: {query} "select error_kind, error, log '
+            f'from failures"\nto run them again: {resume} --failed-only'
+        )
+    if _interrupted(summary):
+        lines.append(f"interrupted; to continue: {resume}")
+    return "\n".join(lines)
+
+
+def _interrupted(summary: RunSummary) -> bool:
+    return summary.exit_code > 128
+
+
+def _report(results: Results, summary: RunSummary, output_format: str) -> None:
+    """Draw what is missing and print the findings; an interrupted run is left at once."""
+    finished = not _interrupted(summary) and bool(summary.kept + summary.run)
+    figures = results.save_figures(keep_fresh=True) if finished else []
+    if figures:
+        say(f"figures: {', '.join(figures)}")
+    if output_format == "json":
+        facts: dict[str, Any] = {"study": results.name, **asdict(summary), "figures": figures}
+        output.write_json(facts | {"findings": _records(results) if finished else []})
+    elif finished:
+        click.echo(findings_text(results.verdicts()), nl=False)
+
+
+def _records(results: Results) -> list[dict[str, Any]]:
+    from infosweep.aggregation.rows import records
+
+    return records(results.verdicts())
+
+
+def _command(
+    study: str,
+    store: str,
+    overrides: tuple[str, ...],
+    workers: int | None,
+    address: str | None,
+    executor: str,
+) -> str:
+    """The command that continues this run."""
+    words = ["infosweep", "run", study]
+    if store != "results":
+        words += ["--store", store]
+    for override in overrides:
+        words += ["--set", override]
+    if workers is not None:
+        words += ["--workers", str(workers)]
+    if address is not None:
+        words += ["--address", address]
+    if executor != "ray":
+        words += ["--executor", executor]
+    return shlex.join(words)
