@@ -15,12 +15,9 @@ from numpy.typing import NDArray
 
 from infosweep.data.problem import Problem, Task, make_problem
 from infosweep.errors import UsageError
-from infosweep.study.settings import AnyTask, Binary12Settings, DigitsSettings, Mnist1dSettings
+from infosweep.study.settings import TASKS, AnyTask
 
-__all__ = ["TASKS", "Problem", "Task", "load_task", "make_problem"]
-
-# Every kind of task by name.
-TASKS = {"binary12": Binary12Settings, "digits": DigitsSettings, "mnist1d": Mnist1dSettings}
+__all__ = ["Problem", "Task", "load_task", "make_problem"]
 
 _LOCK = threading.Lock()
 

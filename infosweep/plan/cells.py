@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     from infosweep.plan.trial import Scalar
     from infosweep.study.settings import AnyTask, MlpSettings, StudySettings, TrainingSettings
 
-# Points of a grid that `where` is tried on, at most (unless the limit of trials is of that order): a second's work.
+# Points of a grid that `where` is tried on, at most (more only if the limit of trials is of that
+# order): about a second's work.
 _SEARCHED = 100_000
+
+# What is multiplied: an axis alone or a zip group, as (names, their values together).
+_Group = tuple[tuple[str, ...], list[tuple[Any, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +28,13 @@ class Cell:
     """One point of the grid of axes.
 
     Attributes:
-        task, model, training: the sections with further axes applied.
-        train_size, batch_size, depth, label_noise: as written; batch_size an int or `full`.
+        task: the section with further axes applied; so are `model` and `training`.
+        model: what learns.
+        training: how it learns.
+        train_size: as written, a fraction in (0, 1] or a count.
+        batch_size: as written, a count or `full`.
+        depth: number of hidden layers.
+        label_noise: probability that a training label is redrawn.
         extra: further axes under their column names.
     """
 
@@ -46,14 +55,20 @@ class Cell:
         return math.floor(self.train_size * self.task.n + 1e-9)
 
     @property
-    def n_fit(self) -> int:
-        """Training examples without their validation part."""
-        return self.n_train - int(self.task.validation * self.n_train + 1e-9)
-
-    @property
     def batch_as_written(self) -> int:
         """The batch size as a number; n_train where it is `full`."""
         return self.batch_size if isinstance(self.batch_size, int) else self.n_train
+
+    @property
+    def n_fit(self) -> int:
+        """Training examples without their validation part."""
+        n_train = self.n_train
+        return n_train - int(self.task.validation * n_train + 1e-9)
+
+    @property
+    def batch_used(self) -> int:
+        """The batch size in force: at most the examples trained on."""
+        return min(self.batch_as_written, self.n_fit)
 
     @property
     def columns(self) -> dict[str, Scalar | None]:
@@ -62,7 +77,7 @@ class Cell:
             "train_size": float(self.train_size),
             "n_train": self.n_train,
             "batch_size": self.batch_as_written,
-            "batch_used": min(self.batch_as_written, self.n_fit),
+            "batch_used": self.batch_used,
             "full_batch": self.batch_size == "full",
             "depth": self.depth,
             "label_noise": float(self.label_noise),
@@ -73,7 +88,8 @@ class Cell:
 def cells_of(study: StudySettings) -> list[Cell]:
     """Return a study's cells in the order of its axes, the last axis fastest.
 
-    Raises LimitError if they make more trials than `limits.trials`; a grid of a billion cells costs nothing.
+    Raises LimitError if they make more trials than `limits.trials`; without `where` even a grid of a
+    billion cells costs nothing.
     """
     groups = _groups(study)
     size = math.prod(len(values) for _, values in groups)
@@ -81,57 +97,62 @@ def cells_of(study: StudySettings) -> list[Cell]:
         _check_limit(study, size)
     elif size > (searched := max(_SEARCHED, 4 * study.limits.trials)):
         raise LimitError(
-            f"the axes span {size:,} cells before `where` is applied; more than {searched:,} are not searched",
-            "take values from the axes, or raise `limits.trials`",
+            f"the axes span {size:,} cells before `where` cuts them; {searched:,} are searched at most",
+            "take values from the axes, put axes that advance together into `zip`, or raise "
+            "`limits.trials` (four times as many cells are searched)",
         )
     cells = list(_walk(study, groups))
     _check_limit(study, len(cells))
     return cells
 
 
-def _groups(study: StudySettings) -> list[tuple[tuple[str, ...], list[tuple[Any, ...]]]]:
-    """Return what is multiplied: (names, their values together), an axis alone or a zip group."""
+def _groups(study: StudySettings) -> list[_Group]:
     together = {name: group for group in study.zip for name in group}
     groups: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
     for name in study.axes:
         names = together.get(name, (name,))
-        groups.setdefault(names, list(zip(*(study.axes[each] for each in names), strict=True)))
+        if names not in groups:
+            groups[names] = list(zip(*(study.axes[each] for each in names), strict=True))
     return list(groups.items())
 
 
-def _walk(study: StudySettings, groups: list[tuple[tuple[str, ...], list[tuple[Any, ...]]]]) -> Iterator[Cell]:
-    conditions = []
+def _walk(study: StudySettings, groups: list[_Group]) -> Iterator[Cell]:
     if study.where:
         from infosweep.study.where import compile_where
-
-        conditions = [compile_where(text) for text in study.where]
+    conditions = [compile_where(text) for text in study.where]
     names = [name for group, _ in groups for name in group]
     further = [name for name in study.axes if name not in FOUR_AXES]
     if further:
         from infosweep.study import axis_column, cell_sections
     columns = {name: axis_column(study, name) for name in further}
+    # Few settings of the further axes, many cells: each is validated once.
     sections: dict[tuple[Any, ...], tuple[AnyTask, MlpSettings, TrainingSettings]] = {}
     for point in itertools.product(*(values for _, values in groups)):
         values = dict(zip(names, itertools.chain.from_iterable(point), strict=True))
         key = tuple(values[name] for name in further)
         if key not in sections:
-            sections[key] = cell_sections(study, values) if further else (study.task, study.model, study.training)
+            sections[key] = (
+                cell_sections(study, values)
+                if further
+                else (study.task, study.model, study.training)
+            )
         cell = Cell(
             *sections[key],
             **{name: values[name] for name in FOUR_AXES},
             extra={columns[name]: values[name] for name in further},
         )
-        if all(condition(cell.columns) for condition in conditions):
+        if not conditions or all(condition(cell.columns) for condition in conditions):
             yield cell
 
 
 def _check_limit(study: StudySettings, cells: int) -> None:
-    trials, limit = cells * len(study.seeds), study.limits.trials
+    seeds, limit = len(study.seeds), study.limits.trials
+    trials = cells * seeds
     if trials <= limit:
         return
     longest = max(study.axes, key=lambda name: len(study.axes[name]))
     raise LimitError(
-        f"the study has {trials:,} trials ({cells:,} cells x {len(study.seeds):,} seeds); its limit is {limit:,}",
-        f"set `limits: {{trials: {trials}}}` in the study if that is meant, use fewer seeds, or take values from "
-        f"`axes` (the longest, {longest}, has {len(study.axes[longest]):,})",
+        f"the study has {trials:,} trials ({cells:,} cells x {seeds:,} seeds); its limit is {limit:,}",
+        f"write `limits: {{trials: {trials}}}` if that is meant; else use fewer seeds or take values "
+        f"from the axes (the longest, {longest}, has {len(study.axes[longest]):,})",
     )

@@ -24,12 +24,21 @@ def checkpoints_of(trial: Trial) -> tuple[tuple[int, int], ...]:
     `epoch` counts finished passes over the training examples. Where training is given in steps, the moments
     are spaced in steps, and several may lie in one epoch.
     """
-    record, steps_per_epoch = trial.record, trial.steps_per_epoch
+    moments, steps_per_epoch = _moments(trial), trial.steps_per_epoch
     if trial.training.steps is not None:
-        steps = spaced(trial.training.steps, record.checkpoints, record.spacing)
-        return tuple((step // steps_per_epoch, step) for step in steps)
-    epochs = spaced(trial.training.epochs, record.checkpoints, record.spacing)
-    return tuple((epoch, epoch * steps_per_epoch) for epoch in epochs)
+        return tuple((step // steps_per_epoch, step) for step in moments)
+    return tuple((epoch, epoch * steps_per_epoch) for epoch in moments)
+
+
+def count_checkpoints(trial: Trial) -> int:
+    """Return how many moments of measurement a trial has."""
+    return len(_moments(trial))
+
+
+def _moments(trial: Trial) -> tuple[int, ...]:
+    training, record = trial.training, trial.record
+    last = training.epochs if training.steps is None else training.steps
+    return spaced(last, record.checkpoints, record.spacing)
 
 
 @cache

@@ -6,7 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from infosweep.study.settings import AnyEstimator, AnyTask, MlpSettings, RecordSettings, TrainingSettings
+    from infosweep.study.settings import (
+        AnyEstimator,
+        AnyTask,
+        MlpSettings,
+        RecordSettings,
+        TrainingSettings,
+    )
 
 Scalar = bool | int | float | str
 
@@ -18,9 +24,20 @@ class Trial:
     Attributes:
         trial_id: content hash of `content`.
         content: canonical JSON text of what is hashed; defaults left out.
-        train_size: as written, a fraction or a count; `n_train` examples, its validation part included.
-        batch_size: as written, n_train where `full_batch`; `batch_used` = min(batch_size, n_train - validation part).
-        depth: number of hidden layers; `hidden` their widths.
+        seed: seed of every draw.
+        task: what is learned.
+        model: what learns.
+        training: how it learns, in its canonical form (as two ways to write it give one id).
+        record: what is measured and when, in its canonical form.
+        estimators: in their canonical order.
+        train_size: as written, a fraction or a count.
+        n_train: examples of the training subset, its validation part included.
+        batch_size: as written; n_train where `full_batch`.
+        batch_used: min(batch_size, n_fit), the batch size in force.
+        full_batch: whether batch_size was written as `full`.
+        depth: number of hidden layers.
+        label_noise: probability that a training label is redrawn.
+        hidden: widths of the hidden layers.
         extra: further axes of the study under their column names.
     """
 
@@ -40,7 +57,7 @@ class Trial:
     depth: int | None
     label_noise: float
     hidden: tuple[int, ...]
-    extra: dict[str, Scalar] = field(default_factory=dict)
+    extra: dict[str, Scalar] = field(default_factory=dict, hash=False)
 
     @property
     def layer_widths(self) -> tuple[int, ...]:
@@ -67,7 +84,7 @@ class Trial:
         """Optimiser steps of the whole training."""
         if self.training.steps is not None:
             return self.training.steps
-        return (self.training.n_epochs or 0) * self.steps_per_epoch
+        return self.training.epochs * self.steps_per_epoch
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,11 @@
-"""From cells to trials: a cell and a seed, with its content id, and back again from the stored content."""
+"""From cells to trials: a cell and a seed with its content id, and back from the stored content."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
-
-from pydantic import TypeAdapter
 
 from infosweep.plan.cells import Cell, cells_of
 from infosweep.plan.ids import (
@@ -15,18 +14,20 @@ from infosweep.plan.ids import (
     canonical_json,
     canonical_record,
     canonical_training,
-    cell_content,
     digest,
     section_content,
 )
 from infosweep.plan.trial import Scalar, Trial
-from infosweep.study.settings import AnyEstimator, AnyTask, MlpSettings, RecordSettings, TrainingSettings
+from infosweep.study.settings import (
+    MlpSettings,
+    RecordSettings,
+    TrainingSettings,
+    estimator_settings,
+    task_settings,
+)
 
 if TYPE_CHECKING:
-    from infosweep.study.settings import StudySettings
-
-_TASKS: TypeAdapter[AnyTask] = TypeAdapter(AnyTask)
-_ESTIMATORS: TypeAdapter[tuple[AnyEstimator, ...]] = TypeAdapter(tuple[AnyEstimator, ...])
+    from infosweep.study.settings import AnyEstimator, AnyTask, StudySettings
 
 
 def trials_of(study: StudySettings) -> list[Trial]:
@@ -34,48 +35,60 @@ def trials_of(study: StudySettings) -> list[Trial]:
 
     Raises LimitError if there are more than `limits.trials`.
     """
-    return [trial for cell in cells_of(study) for trial in trials_of_cell(cell, study.seeds, study.record, study.estimators)]
+    return trials_of_cells(cells_of(study), study.seeds, study.record, study.estimators)
 
 
-def trials_of_cell(
-    cell: Cell, seeds: Sequence[int], record: RecordSettings, estimators: Sequence[AnyEstimator]
+def trials_of_cells(
+    cells: Sequence[Cell],
+    seeds: Sequence[int],
+    record: RecordSettings,
+    estimators: Sequence[AnyEstimator],
 ) -> list[Trial]:
-    """Return one trial per seed of a cell."""
-    training, record, estimators = canonical_training(cell.training), canonical_record(record), canonical_estimators(estimators)
-    content = {
+    """Return every cell with every seed, seeds fastest."""
+    record, estimators = canonical_record(record), canonical_estimators(estimators)
+    shared = {
         "numerics": NUMERICS,
-        "task": section_content(cell.task),
-        "model": section_content(cell.model),
-        "training": section_content(training),
-        "cell": cell_content(cell.train_size, cell.batch_size, cell.depth, cell.label_noise),
         "record": section_content(record),
         "estimators": [section_content(estimator) for estimator in estimators],
     }
-    hidden = () if cell.depth is None else cell.model.hidden_at(cell.depth, cell.task.n_inputs, cell.task.n_classes)
-    columns = cell.columns
     trials = []
-    for seed in seeds:
-        text = canonical_json({**content, "seed": seed})
-        trial = Trial(
-            trial_id=digest(text),
-            content=text,
-            seed=seed,
-            task=cell.task,
-            model=cell.model,
-            training=training,
-            record=record,
-            estimators=estimators,
-            train_size=float(cell.train_size),
-            n_train=cell.n_train,
-            batch_size=cell.batch_as_written,
-            batch_used=columns["batch_used"],
-            full_batch=cell.batch_size == "full",
-            depth=cell.depth,
-            label_noise=float(cell.label_noise),
-            hidden=hidden,
-            extra=cell.extra,
-        )
-        trials.append(trial)
+    for cell in cells:
+        task, model, training = cell.task, cell.model, canonical_training(cell.training)
+        content = {
+            **shared,
+            "task": section_content(task),
+            "model": section_content(model),
+            "training": section_content(training),
+            "cell": {
+                "train_size": float(cell.train_size),
+                "batch_size": cell.batch_size,
+                "depth": cell.depth,
+                "label_noise": float(cell.label_noise),
+            },
+        }
+        hidden = () if cell.depth is None else _hidden(model, cell.depth, task)
+        for seed in seeds:
+            text = canonical_json({**content, "seed": seed})
+            trial = Trial(
+                trial_id=digest(text),
+                content=text,
+                seed=seed,
+                task=task,
+                model=model,
+                training=training,
+                record=record,
+                estimators=estimators,
+                train_size=float(cell.train_size),
+                n_train=cell.n_train,
+                batch_size=cell.batch_as_written,
+                batch_used=cell.batch_used,
+                full_batch=cell.batch_size == "full",
+                depth=cell.depth,
+                label_noise=float(cell.label_noise),
+                hidden=hidden,
+                extra=cell.extra,
+            )
+            trials.append(trial)
     return trials
 
 
@@ -83,21 +96,22 @@ def trial_from_content(content: str, extra: Mapping[str, Scalar] | None = None) 
     """Rebuild a trial from its content, as a stored pack holds it, whatever the study says by now.
 
     Args:
-        content: `Trial.content`.
-        extra: `Trial.extra`, which the content does not name: further axes under their column names.
+        content: `Trial.content`; the rebuilt trial keeps it, and so its id, to the letter.
+        extra: `Trial.extra`: further axes under their column names, which the content does not name.
     """
     data = json.loads(content)
     cell = Cell(
-        task=_TASKS.validate_python(data["task"]),
+        task=task_settings(data["task"]),
         model=MlpSettings.model_validate(data["model"]),
         training=TrainingSettings.model_validate(data["training"]),
         **data["cell"],
         extra=dict(extra or {}),
     )
-    (trial,) = trials_of_cell(
-        cell,
-        [data["seed"]],
-        RecordSettings.model_validate(data["record"]),
-        _ESTIMATORS.validate_python(data["estimators"]),
-    )
-    return trial
+    record = RecordSettings.model_validate(data["record"])
+    estimators = [estimator_settings(each) for each in data["estimators"]]
+    (trial,) = trials_of_cells([cell], [data["seed"]], record, estimators)
+    return replace(trial, content=content, trial_id=digest(content))
+
+
+def _hidden(model: MlpSettings, depth: int, task: AnyTask) -> tuple[int, ...]:
+    return model.hidden_at(depth, task.n_inputs, task.n_classes)
