@@ -1,0 +1,186 @@
+"""tables.py as Arrow: schemas with units, and tables built from what measures return.
+
+Types are plain: text is `string`, never Arrow's dictionary type (which pandas sorts by appearance), and every
+nullable column is typed from the start (a null-typed column makes pandas raise and DuckDB's glob fail).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from infosweep.tables import SCHEMA_VERSION, TABLES, TRIAL_COLUMNS, Column, Table
+
+ARROW_TYPES: dict[str, pa.DataType] = {
+    "string": pa.string(),
+    "int64": pa.int64(),
+    "double": pa.float64(),
+    "bool": pa.bool_(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
+}
+METADATA_KEY = b"infosweep"  # the footer's entry: JSON
+
+
+def extra_types(values: Mapping[str, Iterable[object]]) -> dict[str, str]:
+    """Return the type of each further axis' column, by all the values of the axis.
+
+    >>> extra_types({"learning_rate": [1, 0.1], "hidden": ["[3]"], "steps": [10, 20]})
+    {'learning_rate': 'double', 'hidden': 'string', 'steps': 'int64'}
+    """
+    return {name: _common_type(map(_type_of, each)) for name, each in values.items()}
+
+
+def _type_of(value: object) -> str:
+    if isinstance(value, bool | np.bool_):
+        return "bool"
+    if isinstance(value, int | np.integer):
+        return "int64"
+    return "double" if isinstance(value, float | np.floating) else "string"
+
+
+def _common_type(types: Iterable[str]) -> str:
+    found = set(types)
+    if len(found) == 1:
+        return found.pop()
+    return "double" if found == {"int64", "double"} else "string"
+
+
+def merge_extra(several: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Return the columns of all of several sets of further axes, each of a type that holds every value."""
+    types: dict[str, set[str]] = {}
+    for extra in several:
+        for name, kind in extra.items():
+            types.setdefault(name, set()).add(kind)
+    return {name: _common_type(types[name]) for name in sorted(types)}
+
+
+def table_columns(table: Table, extra: Mapping[str, str]) -> tuple[Column, ...]:
+    """Return a table's columns in order: those of every table, further axes, its own.
+
+    A further axis that is also a column of the table (`learning_rate` in `trials`) is there once.
+    """
+    taken = {column.name for column in (*TRIAL_COLUMNS, *table.columns)}
+    further = tuple(
+        Column(name, kind, "", "axis of the study", nullable=True)  # pyright: ignore[reportArgumentType]
+        for name, kind in sorted(extra.items())
+        if name not in taken
+    )
+    return (*TRIAL_COLUMNS, *further, *table.columns)
+
+
+def arrow_schema(table: Table, extra: Mapping[str, str] | None = None) -> pa.Schema:
+    """Return a table's schema; fields carry `unit` and `about`, the schema its version and all units.
+
+    Args:
+        table: the table.
+        extra: further axes' columns and their types (`string`, `int64`, `double`, `bool`).
+    """
+    columns = table_columns(table, extra or {})
+    fields = [
+        pa.field(
+            column.name,
+            ARROW_TYPES[column.type],
+            nullable=column.nullable,
+            metadata={"unit": column.unit, "about": column.about},
+        )
+        for column in columns
+    ]
+    footer = {
+        "schema_version": SCHEMA_VERSION,
+        "table": table.name,
+        "units": {column.name: column.unit for column in columns if column.unit},
+    }
+    return pa.schema(fields, metadata={METADATA_KEY: json.dumps(footer)})
+
+
+def empty_table(name: str, extra: Mapping[str, str] | None = None) -> pa.Table:
+    """Return a table without rows, typed as one with rows."""
+    return arrow_schema(TABLES[name], extra).empty_table()
+
+
+def build_table(
+    name: str,
+    columns: Mapping[str, Any],
+    trial_values: Mapping[str, Any],
+    extra: Mapping[str, str] | None = None,
+) -> pa.Table:
+    """Build the rows of one trial.
+
+    Args:
+        name: the table.
+        columns: the table's own columns: arrays or lists of one length, or scalars, which are repeated. A
+            nullable column may be left out. Without any array it is one row.
+        trial_values: scalars that every row repeats: the columns of every table, further axes; more is
+            allowed, and not used.
+        extra: further axes' columns and their types.
+
+    Returns:
+        The rows, sorted by the table's `sort_by`. Values that are not finite are null.
+
+    Raises:
+        ValueError: an unknown or a missing column, unequal lengths, a null where none may be.
+    """
+    table = TABLES[name]
+    schema = arrow_schema(table, extra)
+    unknown = set(columns) - set(schema.names)
+    if unknown:
+        raise ValueError(f"table {name} has no column {', '.join(sorted(unknown))}")
+    lengths = {key: len(value) for key, value in columns.items() if not _is_scalar(value)}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"columns of table {name} differ in length: {lengths}")
+    n_rows = next(iter(lengths.values()), 1)
+    arrays = []
+    for field in schema:
+        value = columns[field.name] if field.name in columns else trial_values.get(field.name)
+        arrays.append(_array(value, field, n_rows, name))
+    return sort_table(pa.Table.from_arrays(arrays, schema=schema))
+
+
+def sort_table(rows: pa.Table) -> pa.Table:
+    """Sort rows as tables.py asks for the table that the schema names."""
+    table = TABLES[json.loads(rows.schema.metadata[METADATA_KEY])["table"]]
+    return rows.sort_by([(column, "ascending") for column in table.sort_by])
+
+
+def concat_tables(tables: Sequence[pa.Table]) -> pa.Table:
+    """Join the rows of several trials of one pack, sorted."""
+    return sort_table(pa.concat_tables(tables))
+
+
+def _is_scalar(value: object) -> bool:
+    return value is None or isinstance(value, str | bytes) or not hasattr(value, "__len__")
+
+
+def _array(value: Any, field: pa.Field, n_rows: int, table: str) -> pa.Array:
+    """Make one column; what is not finite becomes null."""
+    try:
+        if _is_scalar(value):
+            one = pa.array([_plain(value, field.type)], field.type)
+            array = pa.repeat(one[0], n_rows) if n_rows else one.slice(0, 0)
+        elif pa.types.is_floating(field.type):
+            numbers = np.asarray(
+                [np.nan if v is None else v for v in value] if isinstance(value, list) else value,
+                dtype=np.float64,
+            )
+            array = pa.array(numbers, field.type, mask=~np.isfinite(numbers))
+        else:
+            array = pa.array(value, field.type)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError) as error:
+        raise ValueError(f"column {field.name} of table {table}: {error}") from error
+    if array.null_count and not field.nullable:
+        raise ValueError(f"column {field.name} of table {table} has a null where none may be")
+    return array
+
+
+def _plain(value: Any, kind: pa.DataType) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    if kind == pa.string() and value is not None and not isinstance(value, str):
+        return json.dumps(value)  # an axis of numbers and words
+    return value
