@@ -11,8 +11,6 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from infosweep.errors import UsageError
 
 if TYPE_CHECKING:
@@ -97,7 +95,7 @@ def _write_parquet(table: pa.Table) -> None:
         raise UsageError("Parquet is binary", "send it into a file: … -o parquet > table.parquet")
     import pyarrow.parquet as pq  # slow to load, rarely asked for
 
-    pq.write_table(table, click.get_binary_stream("stdout"), compression="zstd")
+    pq.write_table(table, sys.stdout.buffer, compression="zstd")
 
 
 def aligned(columns: Sequence[str], rows: Iterable[Row]) -> str:
