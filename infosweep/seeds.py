@@ -1,9 +1,10 @@
 """The only place that seeds: counter-based generators keyed by seed, purpose and counters.
 
-`generator` serves draws made once (initial weights, splits, label noise): numpy's Philox, a counter-based
-generator (Salmon et al., SC 2011). `permute` serves shuffles inside compiled loops: Fisher-Yates on
-SplitMix64 (Steele, Lea & Flood, OOPSLA 2014), whose i-th output is a function of key and counter alone.
-Both depend on nothing but their arguments: never on packing, workers or a trial's other settings.
+`generator` serves draws made once (initial weights, splits, label noise): numpy's Philox, a
+counter-based generator (Salmon et al., SC 2011). `permute` serves shuffles inside compiled loops:
+Fisher-Yates on SplitMix64 (Steele, Lea & Flood, OOPSLA 2014), whose i-th output is a function of key and
+counter alone. Both depend on nothing but their arguments: never on packing, workers or a trial's other
+settings.
 """
 
 from __future__ import annotations
@@ -35,7 +36,11 @@ def generator(seed: int, purpose: str, *counters: int) -> np.random.Generator:
 
 
 def stream_key(seed: int, purpose: str, *counters: int) -> np.uint64:
-    """Return the 64-bit key with which `permute` draws for one purpose (shuffle, null, gradient)."""
+    """Return the 64-bit key with which `permute` draws for one purpose (shuffle, null, gradient).
+
+    >>> stream_key(0, "shuffle") == stream_key(0, "null")
+    np.False_
+    """
     return np.uint64(int.from_bytes(_digest(seed, purpose, counters)[:8], "little"))
 
 

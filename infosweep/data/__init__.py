@@ -1,7 +1,7 @@
 """What is learned: tasks, splits and subsets, corruption of labels.
 
-A task is one file: `make() -> (inputs (n, d) float32, labels (n,) int64)`, its own test split last; a settings
-class in study/settings.py that states its shape; and a line in `_make` below.
+A task is one file with `make() -> (inputs (n, d) float32, labels (n,) int64)`, its own test split last;
+its settings class in study/settings.py, which states its shape; and a line in `_make` below.
 """
 
 from __future__ import annotations
@@ -25,22 +25,26 @@ _LOCK = threading.Lock()
 def load_task(task: AnyTask | str) -> Task:
     """Return a task's examples: `.inputs` (n, d) float32, `.labels` (n,) int64, `.name`, `.n_classes`.
 
-    Made once per process and shared, so treat the arrays as read-only; by name they are yours to change.
+    Made once per process. From settings, the arrays are shared and must not be written to; by name they
+    are a copy of one's own.
 
     Raises UsageError for an unknown name.
 
     >>> load_task("binary12").inputs.shape
     (4096, 12)
     """
-    if isinstance(task, str):
-        if task not in TASKS:
-            near = difflib.get_close_matches(task, TASKS, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise UsageError(f"unknown task {task!r}{hint}", f"available: {', '.join(TASKS)}")
-        shared = load_task(TASKS[task]())
-        return Task(shared.name, shared.inputs.copy(), shared.labels.copy(), shared.n_classes, shared.n_own_test)
-    with _LOCK:  # threads of one process would make it at once, each its own
-        return _load(task.kind)
+    if not isinstance(task, str):
+        with _LOCK:  # threads of one process would make it several times at once
+            return _load(task.kind)
+    if task not in TASKS:
+        near = difflib.get_close_matches(task, TASKS, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise UsageError(f"unknown task {task!r}{hint}", f"available: {', '.join(TASKS)}")
+    with _LOCK:
+        shared = _load(task)
+    return Task(
+        task, shared.inputs.copy(), shared.labels.copy(), shared.n_classes, shared.n_own_test
+    )
 
 
 @cache
@@ -56,6 +60,8 @@ def _make(kind: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
             from infosweep.data import binary12 as module
         case "digits":
             from infosweep.data import digits as module
-        case _:
+        case "mnist1d":
             from infosweep.data import mnist1d as module
+        case _:
+            raise UsageError(f"task {kind!r} has no file in infosweep/data")
     return module.make()

@@ -38,7 +38,13 @@ WORKER_BYTES, TORCH_BYTES, DRIVER_BYTES = 300e6, 500e6, 400e6
 HELD_BYTES = 300.0
 
 # Compressed bytes a row, and of a pack's four files before the first row (schemas, footers).
-INFORMATION_BYTES, CURVES_BYTES, GRADIENTS_BYTES, TRIAL_BYTES, PACK_BYTES = 70.0, 55.0, 45.0, 400.0, 3e4
+INFORMATION_BYTES, CURVES_BYTES, GRADIENTS_BYTES, TRIAL_BYTES, PACK_BYTES = (
+    70.0,
+    55.0,
+    45.0,
+    400.0,
+    3e4,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +116,14 @@ def estimate(packs: Iterable[Pack], workers: int) -> Estimate:
         information = sum(row.information for row in rows)
         curves, gradients = sum(row.curves for row in rows), sum(row.gradients for row in rows)
         store += PACK_BYTES + TRIAL_BYTES * len(pack.trials)
-        store += INFORMATION_BYTES * information + CURVES_BYTES * curves + GRADIENTS_BYTES * gradients
+        store += (
+            INFORMATION_BYTES * information + CURVES_BYTES * curves + GRADIENTS_BYTES * gradients
+        )
         held.append(HELD_BYTES * (information + curves + gradients))
     busy = min(workers, len(packs))
     torch = TORCH_BYTES if any(is_torch(pack.trials[0]) for pack in packs) else 0.0
     memory = DRIVER_BYTES + busy * (WORKER_BYTES + torch + max(held))
-    return Estimate(max(sum(seconds) / busy, max(seconds)), round(memory), round(store))
+    return Estimate(max(sum(seconds) / busy, *seconds), round(memory), round(store))
 
 
 def _examples_measured(trial: Trial) -> int:

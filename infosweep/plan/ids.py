@@ -17,6 +17,9 @@ from infosweep.study.settings import AnyEstimator, RecordSettings, Section, Trai
 # Raised whenever the same settings would give other rows.
 NUMERICS = 1
 
+# Every sample, in the order of the default.
+SAMPLES = RecordSettings().samples
+
 _DIGEST_BYTES = 8  # 16 hex digits: two of a million trials share an id with probability 3e-8
 
 
@@ -58,15 +61,14 @@ def canonical_training(training: TrainingSettings) -> TrainingSettings:
     if training.used_momentum == implied.used_momentum:
         update["momentum"] = 0.0
     if training.steps is not None:
-        update["epochs"] = TrainingSettings.model_fields["epochs"].default
+        update["epochs"] = TrainingSettings().epochs
     return training.model_copy(update=update)
 
 
 def canonical_record(record: RecordSettings) -> RecordSettings:
     """Return the record section with its sets (samples, layers) in one order."""
-    every_sample = RecordSettings.model_fields["samples"].default
     layers = record.layers if record.layers == "all" else tuple(sorted(set(record.layers)))
-    samples = tuple(name for name in every_sample if name in record.samples)
+    samples = tuple(name for name in SAMPLES if name in record.samples)
     return record.model_copy(update={"samples": samples, "layers": layers})
 
 

@@ -104,7 +104,9 @@ def _notes_on_store(kept: list[Pack], wanted: Mapping[str, Trial], again: int) -
     if kept:
         strange = sum(trial.trial_id not in wanted for pack in kept for trial in pack.trials)
         whole = f", with {strange} trials that the study lacks by now" if strange else ""
-        notes.append(f"{len(kept)} packs that an earlier run left unfinished are run as they stand{whole}")
+        notes.append(
+            f"{len(kept)} packs that an earlier run left unfinished are run as they stand{whole}"
+        )
     if again:
         notes.append(f"{again} trials failed before and are run again")
     return notes

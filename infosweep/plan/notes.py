@@ -9,7 +9,7 @@ from infosweep.plan.checkpoints import LEAST_FOR_WINDOW
 
 if TYPE_CHECKING:
     from infosweep.plan.cells import Cell
-    from infosweep.study.settings import StudySettings
+    from infosweep.study.settings import FindingName, StudySettings
 
 LEAST_SEEDS = 6  # fewer give no interval worth a verdict (science.md, statistics)
 
@@ -27,41 +27,54 @@ def notes_on(study: StudySettings, cells: Sequence[Cell]) -> list[str]:
     return notes + _repeated(cells)
 
 
-def _lacks(name: str, study: StudySettings, cells: Sequence[Cell]) -> list[str]:
-    values = {axis: {getattr(cell, axis) for cell in cells} for axis in ("depth", "batch_size")}
-    noise = {cell.label_noise for cell in cells}
-    lacks = []
+def _lacks(name: FindingName, study: StudySettings, cells: Sequence[Cell]) -> list[str]:
     match name:
         case "overcompression":
-            if not _has_controls(cells):
-                lacks.append("undecided without a control; add 1.0 to `axes.label_noise`")
-            if min(noise) == 1:
-                lacks.append("undecided without a cell below label_noise 1")
-            if study.record.checkpoints < LEAST_FOR_WINDOW:
-                lacks.append(
-                    f"undecided with {study.record.checkpoints} checkpoints; its end window needs "
-                    f"`record.checkpoints` of at least {LEAST_FOR_WINDOW}"
-                )
+            return _overcompression(study, cells)
         case "depth_benefit":
-            if len(values["depth"]) < 2:
-                lacks.append("undecided with one depth; give `axes.depth` several values")
-            if min(noise) == 1:
-                lacks.append("undecided without a cell below label_noise 1")
+            several = _one_value(cells, "depth", "depth")
+            return several + _nothing_to_learn(cells)
         case "batch_information":
-            if len(values["batch_size"]) < 2:
-                lacks.append("undecided with one batch size; give `axes.batch_size` several values")
-            elif not _equal_in(cells, "epochs") or not _equal_in(cells, "steps"):
-                kind = "epochs" if _equal_in(cells, "epochs") else "steps"
-                lacks.append(
-                    f"undecided with batch sizes at equal {kind} alone; its verdict needs cells at equal "
-                    "epochs and cells at equal steps"
-                )
+            return _one_value(cells, "batch_size", "batch size") or _one_length(cells)
         case "label_noise_effect":
-            if len(noise) < 2:
-                lacks.append("undecided with one label_noise; give `axes.label_noise` several values")
-            elif max(noise) < 1:
-                lacks.append("its claim needs random labels; add 1.0 to `axes.label_noise`")
+            lacks = _one_value(cells, "label_noise", "label_noise")
+            if not lacks and all(cell.label_noise < 1 for cell in cells):
+                lacks = ["its claim is about random labels; add 1.0 to `axes.label_noise`"]
+            return lacks
+
+
+def _overcompression(study: StudySettings, cells: Sequence[Cell]) -> list[str]:
+    lacks = _nothing_to_learn(cells)
+    if not lacks and not _has_controls(cells):
+        lacks.append("undecided without a control; add 1.0 to `axes.label_noise`")
+    if study.record.checkpoints < LEAST_FOR_WINDOW:
+        lacks.append(
+            f"undecided with {study.record.checkpoints} checkpoints; its end window needs "
+            f"`record.checkpoints` of at least {LEAST_FOR_WINDOW}"
+        )
     return lacks
+
+
+def _one_value(cells: Sequence[Cell], axis: str, words: str) -> list[str]:
+    if len({getattr(cell, axis) for cell in cells}) > 1:
+        return []
+    return [f"undecided with one {words}; give `axes.{axis}` several values"]
+
+
+def _nothing_to_learn(cells: Sequence[Cell]) -> list[str]:
+    if any(cell.label_noise < 1 for cell in cells):
+        return []
+    return ["undecided without a cell below label_noise 1; add 0.0 to `axes.label_noise`"]
+
+
+def _one_length(cells: Sequence[Cell]) -> list[str]:
+    epochs, steps = (_equal_in(cells, unit) for unit in ("epochs", "steps"))
+    if epochs and steps:
+        return []
+    return [
+        f"undecided with batch sizes at equal {'epochs' if epochs else 'steps'} alone; its verdict needs "
+        f"cells at equal {'steps' if epochs else 'epochs'} too"
+    ]
 
 
 def _has_controls(cells: Sequence[Cell]) -> bool:

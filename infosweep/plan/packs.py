@@ -7,6 +7,7 @@ worker of a killed run and the next run do the same work under the same name.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from infosweep.errors import StoreError
@@ -130,7 +131,7 @@ def _even(group: Sequence[Trial], count: int) -> list[Sequence[Trial]]:
     """Cut a group into so many runs whose lengths differ by at most one."""
     count = min(max(count, 1), len(group))
     bounds = [len(group) * i // count for i in range(count + 1)]
-    return [group[start:end] for start, end in zip(bounds, bounds[1:], strict=False)]
+    return [group[start:end] for start, end in pairwise(bounds)]
 
 
 def _free_id(trials: Sequence[Trial], taken: Collection[str]) -> str:
