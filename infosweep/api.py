@@ -98,18 +98,18 @@ class Study:
             store: what it holds already is not planned again; it need not exist.
             workers: how many work at once; by default one a usable core.
         """
-        from infosweep.plan import make_plan, pack_from_json
+        from infosweep.plan import make_plan
 
         workers = workers or usable_cores()
         held = _find_study(store, self.name)
         if held is None:
             return make_plan(self.settings, workers=workers)
-        fixed = [pack_from_json(payload) for payload in held.fixed_packs().values()]
         return make_plan(
             self.settings,
             done=held.done_ids(),
             failed=held.failed_ids(),
-            fixed=fixed,
+            fixed=held.fixed_packs(uncommitted=True).values(),
+            committed=held.commits().keys(),
             workers=workers,
         )
 
@@ -158,7 +158,7 @@ class Study:
     __hash__ = None  # type: ignore[assignment] # its axes are a dict
 
     def __repr__(self) -> str:
-        from infosweep.plan import cells_of
+        from infosweep.plan.cells import cells_of
 
         n_cells, n_seeds = len(cells_of(self.settings)), len(self.settings.seeds)
         return f"Study({self.name!r}: {n_cells} cells x {n_seeds} seeds)"
@@ -335,22 +335,21 @@ class Results:
     @property
     def status(self) -> Status:
         """How far the study is, from what the store holds and who still reports."""
+        from infosweep.plan import trials_of
+
         held = self._held
-        planned = self.study.plan(self.store)
-        ids = {trial.trial_id for trial in planned.trials}
+        ids = {trial.trial_id for trial in trials_of(self.study.settings)}
         commits = held.commits().values()
-        committed = {trial for commit in commits for trial in commit.trial_ids} & ids
         diverged = {trial for commit in commits for trial in commit.diverged_ids} & ids
-        claimed = {"running": 0, "lost": 0}
-        for claim in held.claims():
-            claimed[claim.state] += claim.n_trials
+        counts = held.trial_counts()
         return Status(
             study=self.name,
             trials=len(ids),
-            done=len(committed - diverged),
+            done=len(held.done_ids() & ids - diverged),
             diverged=len(diverged),
             failed=len(held.failed_ids() & ids),
-            **claimed,
+            running=counts.running,
+            lost=counts.lost,
         )
 
     @cached_property
