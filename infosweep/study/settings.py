@@ -6,27 +6,34 @@ every fault can be reported at once with its place.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+import bisect
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Strict
-
-Int = Annotated[int, Strict()]
-Float = Annotated[float, Strict()]
-Str = Annotated[str, Strict()]
-Positive = Annotated[int, Strict(), Field(ge=1)]
+from infosweep.study.faults import Report, Source, did_you_mean, listed
+from infosweep.study.kinds import (
+    Choice,
+    Interval,
+    ListOf,
+    NoneYet,
+    Number,
+    Text,
+    WordOr,
+    unavailable,
+    whole,
+)
+from infosweep.study.nodes import Node, describe, from_python
+from infosweep.study.section import Section, option, read_fields
 
 FOUR_AXES = ("train_size", "batch_size", "depth", "label_noise")
-
-
-class Section(BaseModel):
-    """A frozen section of a study; unknown keys are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
-
+LARGEST_SEED = 2**63 - 1  # seeds are stored as int64
 
 # --- task ---------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, kw_only=True)
 class TaskSettings(Section):
     """A task: where the examples come from. A subclass states the task's shape without loading it."""
 
@@ -34,10 +41,19 @@ class TaskSettings(Section):
     n_own_test: ClassVar[int] = 0  # size of the task's own test split; 0 where the seed draws it
     input_shape: ClassVar[tuple[int, ...]]
     n_classes: ClassVar[int]
+    later: ClassVar[Mapping[str, Any]] = {"path": None, "corruption": None}
 
     kind: str
-    holdout: Annotated[float, Strict(), Field(gt=0, lt=1)] = 0.15
-    validation: Annotated[float, Strict(), Field(ge=0, lt=1)] = 0.0
+    holdout: float = option(
+        Number(over=0, under=1),
+        0.15,
+        about="share of all examples kept for testing, drawn by the seed; for tasks without a test split of their own",
+    )
+    validation: float = option(
+        Number(least=0, under=1),
+        0.0,
+        about="share of the training subset kept for validation; n_train includes it",
+    )
 
     @property
     def n_inputs(self) -> int:
@@ -58,53 +74,99 @@ class TaskSettings(Section):
         return self.n + self.n_own_test
 
     @property
+    def n_available(self) -> int:
+        """Number of examples that training may use."""
+        return self.n if self.n_own_test else self.n - self.n_test
+
+    @property
     def default_train_size(self) -> float:
         """The largest fraction that leaves the test part alone."""
-        return 1.0 if self.n_own_test else 1 - self.holdout
+        return 1.0 if self.n_own_test else round(1 - self.holdout, 12)
 
 
+@dataclass(frozen=True, kw_only=True)
 class Binary12Settings(TaskSettings):
     """All 4,096 twelve-bit vectors with the label of Shwartz-Ziv & Tishby 2017."""
 
     n, input_shape, n_classes = 4096, (12,), 2
-    kind: Literal["binary12"] = "binary12"
+    kind: Literal["binary12"] = option(
+        Choice(("binary12",)), "binary12", about="all 4,096 twelve-bit vectors"
+    )
 
 
+@dataclass(frozen=True, kw_only=True)
 class DigitsSettings(TaskSettings):
     """The 1,797 8x8 digits of scikit-learn."""
 
     n, input_shape, n_classes = 1797, (8, 8), 10
-    kind: Literal["digits"] = "digits"
+    kind: Literal["digits"] = option(
+        Choice(("digits",)), "digits", about="1,797 8x8 digits of scikit-learn"
+    )
 
 
+@dataclass(frozen=True, kw_only=True)
 class Mnist1dSettings(TaskSettings):
     """MNIST-1D (Greydanus 2020): 4,000 training and 1,000 test signals of length 40."""
 
     n, n_own_test, input_shape, n_classes = 4000, 1000, (40,), 10
-    kind: Literal["mnist1d"] = "mnist1d"
+    kind: Literal["mnist1d"] = option(
+        Choice(("mnist1d",)), "mnist1d", about="4,000 + 1,000 signals of length 40"
+    )
 
 
-AnyTask = Annotated[Binary12Settings | DigitsSettings | Mnist1dSettings, Discriminator("kind")]
+AnyTask = Binary12Settings | DigitsSettings | Mnist1dSettings
 
 # --- model --------------------------------------------------------------------------------------------
 
 Activation = Literal["tanh", "relu", "sigmoid", "softplus", "softsign", "linear"]
+Widths = Literal["prefix", "constant", "equal-parameters"]
 
 
+@dataclass(frozen=True, kw_only=True)
 class MlpSettings(Section):
     """A multilayer perceptron with softmax output; depth d uses the first d hidden widths."""
 
-    kind: Literal["mlp"] = "mlp"
-    hidden: Annotated[tuple[Positive, ...], Field(min_length=1)] = (10, 7, 5, 4, 3)
-    activation: Activation = "tanh"
-    widths: Literal["prefix", "constant", "equal-parameters"] = "prefix"
-    init: Literal["truncated-normal", "xavier", "he"] = "truncated-normal"
+    later: ClassVar[Mapping[str, Any]] = {
+        **dict.fromkeys(
+            ("dropout", "input_dropout", "input_noise_sd", "hidden_noise_sd", "noise_sd"), 0
+        ),
+        "quantize": None,
+        "width": 1,
+    }
+
+    kind: Literal["mlp"] = option(
+        Choice(("mlp",)), "mlp", about="multilayer perceptron with softmax output"
+    )
+    hidden: tuple[int, ...] = option(
+        ListOf(whole(1, 100_000), least=1),
+        (10, 7, 5, 4, 3),
+        about="widths of the hidden layers, first to last",
+    )
+    activation: Activation = option(
+        Choice(("tanh", "relu", "sigmoid", "softplus", "softsign", "linear")),
+        "tanh",
+        about="activation function of the hidden layers",
+    )
+    widths: Widths = option(
+        Choice(("prefix", "constant", "equal-parameters")),
+        "prefix",
+        about="widths at depth d. prefix: the first d of `hidden`; constant: its first width d times; "
+        "equal-parameters: one width whose parameter count is nearest to that of all of `hidden`",
+    )
+    init: Literal["truncated-normal", "xavier", "he"] = option(
+        Choice(("truncated-normal", "xavier", "he")),
+        "truncated-normal",
+        about="distribution of the initial weights; truncated-normal has deviation 1/sqrt(fan_in)",
+    )
 
     def hidden_at(self, depth: int, n_inputs: int, n_classes: int) -> tuple[int, ...]:
         """Hidden widths of the network of `depth` hidden layers, by the rule `widths`.
 
         prefix: the first `depth` of `hidden`. constant: its first width, `depth` times. equal-parameters:
         one width, `depth` times, whose parameter count is nearest to that of all of `hidden`.
+
+        >>> MlpSettings().hidden_at(3, 12, 2), MlpSettings(widths="equal-parameters").hidden_at(2, 12, 2)
+        ((10, 7, 5), (11, 11))
         """
         if self.widths == "prefix":
             return self.hidden[:depth]
@@ -112,13 +174,13 @@ class MlpSettings(Section):
             return (self.hidden[0],) * depth
         target = n_parameters((n_inputs, *self.hidden, n_classes))
 
-        def distance(width: int) -> int:
-            return abs(n_parameters((n_inputs, *(width,) * depth, n_classes)) - target)
+        def count(width: int) -> int:
+            return n_parameters((n_inputs, *(width,) * depth, n_classes))
 
-        width = 1
-        while distance(width + 1) < distance(width):
-            width += 1
-        return (width,) * depth
+        # The count grows with the width and exceeds it, so the nearest is at most `target`.
+        above = bisect.bisect_left(range(target + 1), target, lo=1, key=count)
+        nearest = min((max(1, above - 1), above), key=lambda width: abs(count(width) - target))
+        return (nearest,) * depth
 
 
 def n_parameters(widths: tuple[int, ...]) -> int:
@@ -133,16 +195,36 @@ def n_parameters(widths: tuple[int, ...]) -> int:
 # --- training -----------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, kw_only=True)
 class TrainingSettings(Section):
     """How the networks are trained; `steps` instead of `epochs` fixes the optimiser steps."""
 
-    optimizer: Literal["sgd", "momentum", "adam"] = "adam"
-    learning_rate: Annotated[float, Strict(), Field(gt=0)] = 0.0004
-    momentum: Annotated[float, Strict(), Field(ge=0, lt=1)] = 0.0
-    weight_decay: Annotated[float, Strict(), Field(ge=0)] = 0.0
-    epochs: Positive = 4000
-    steps: Positive | None = None  # instead of epochs
-    engine: Literal["auto", "fused", "torch"] = "auto"
+    later: ClassVar[Mapping[str, Any]] = {
+        "schedule": {"kind": "constant"},
+        "mixup": 0,
+        "augment": [],
+        "adversarial": None,
+        "stop_at_accuracy": None,
+        "precision": "float32",
+    }
+
+    optimizer: Literal["sgd", "momentum", "adam"] = option(
+        Choice(("sgd", "momentum", "adam")),
+        "adam",
+        about="optimiser; momentum is sgd with momentum .9 unless given",
+    )
+    learning_rate: float = option(Number(over=0), 0.0004, about="learning rate")
+    momentum: float = option(Number(least=0, under=1), 0.0, about="momentum of sgd and momentum")
+    weight_decay: float = option(Number(least=0), 0.0, about="L2 coefficient added to the gradient")
+    epochs: int = option(whole(1, 10**9), 4000, about="passes over the training examples")
+    steps: int | None = option(
+        whole(1, 10**12), None, about="optimiser steps, instead of epochs", example="10000"
+    )
+    engine: Literal["auto", "fused", "torch"] = option(
+        Choice(("auto", "fused", "torch")),
+        "auto",
+        about="what trains the networks; auto is decided by the study alone",
+    )
 
     @property
     def n_epochs(self) -> int | None:
@@ -158,27 +240,65 @@ class TrainingSettings(Section):
 # --- recording, estimators ----------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, kw_only=True)
 class RecordSettings(Section):
     """What is measured, and when."""
 
-    checkpoints: Annotated[int, Strict(), Field(ge=2)] = 60
-    spacing: Literal["log", "linear"] = "log"
-    samples: Annotated[tuple[Literal["all", "train", "test"], ...], Field(min_length=1)] = ("all", "train", "test")
-    probe: Annotated[int, Strict(), Field(ge=2)] = 4096
-    layers: Literal["all"] | Annotated[tuple[Positive, ...], Field(min_length=1)] = "all"
-    measures: tuple[Str, ...] = ()
+    checkpoints: int = option(
+        whole(2, 100_000), 60, about="at most so many epochs at which measurements are taken"
+    )
+    spacing: Literal["log", "linear"] = option(
+        Choice(("log", "linear")), "log", about="spacing of the checkpoints"
+    )
+    samples: tuple[Literal["all", "train", "test"], ...] = option(
+        ListOf(Choice(("all", "train", "test")), least=1, distinct=True),
+        ("all", "train", "test"),
+        about="examples on which information is measured",
+    )
+    probe: int = option(
+        whole(2), 4096, about="at most so many examples of a sample are measured, drawn by the seed"
+    )
+    layers: Literal["all"] | tuple[int, ...] = option(
+        WordOr(("all",), ListOf(whole(1), least=1, distinct=True)),
+        "all",
+        about="layers that are measured, counted from 1; the last is the softmax output",
+    )
+    measures: tuple[str, ...] = option(
+        NoneYet("measure"), (), about="further measures; none in this version"
+    )
 
 
+@dataclass(frozen=True, kw_only=True)
 class BinsSettings(Section):
     """Plug-in information of binned activations; one of the rules `bins`, `edges`, `width`, `quantiles`."""
 
-    kind: Literal["bins"] = "bins"
-    bins: Positive = 30  # in force where no other rule is given
-    range: tuple[Float, Float] | Literal["per-layer", "per-epoch"] = (-1.0, 1.0)
-    edges: Annotated[tuple[Float, ...], Field(min_length=1)] | None = None
-    width: Annotated[float, Strict(), Field(gt=0)] | None = None
-    quantiles: Annotated[int, Strict(), Field(ge=2)] | None = None
-    correction: Literal["none"] = "none"
+    kind: Literal["bins"] = option(
+        Choice(("bins",)), "bins", about="plug-in information of binned activations"
+    )
+    bins: int = option(whole(1, 1_000_000), 30, about="so many equal cells over `range`")
+    range: tuple[float, float] | Literal["per-layer", "per-epoch"] = option(
+        WordOr(("per-layer", "per-epoch"), Interval()),
+        (-1.0, 1.0),
+        about="interval of the bins. per-layer: minimum to maximum of this layer at this checkpoint; "
+        "per-epoch: of all layers at this checkpoint",
+    )
+    edges: tuple[float, ...] | None = option(
+        ListOf(Number(), least=1, ascending=True),
+        None,
+        about="exactly these edges, as numpy.digitize",
+        example="[-0.5, 0, 0.5]",
+    )
+    width: float | None = option(
+        Number(over=0), None, about="cells floor(t / width)", example="0.07"
+    )
+    quantiles: int | None = option(
+        whole(2, 1_000_000), None, about="so many quantile cells per unit", example="15"
+    )
+    correction: Literal["none"] = option(
+        Choice(("none",), ("miller-madow", "grassberger", "chao-shen", "nsb")),
+        "none",
+        about="bias correction",
+    )
 
     @property
     def rule(self) -> Literal["bins", "edges", "width", "quantiles"]:
@@ -195,28 +315,178 @@ AnyEstimator = BinsSettings  # a union over `kind` once there are several
 # --- the rest -----------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, kw_only=True)
 class ResourceSettings(Section):
     """What one pack gets."""
 
-    cpus: Positive = 1
-    gpus: Annotated[float, Strict(), Field(ge=0)] = 0
-    pack: Literal["auto"] | Positive = "auto"
+    cpus: int = option(whole(1, 100_000), 1, about="CPU cores of one pack")
+    gpus: float = option(Number(least=0), 0.0, about="GPUs of one pack, a share of one allowed")
+    pack: Literal["auto"] | int = option(
+        WordOr(("auto",), whole(1)), "auto", about="networks trained together"
+    )
 
 
+@dataclass(frozen=True, kw_only=True)
 class LimitSettings(Section):
     """What is refused before anything runs."""
 
-    trials: Positive = 5000
+    trials: int = option(whole(1), 5000, about="a study with more trials is refused")
 
 
 FindingName = Literal["overcompression", "depth_benefit", "batch_information", "label_noise_effect"]
+FINDING_NAMES: tuple[FindingName, ...] = (
+    "overcompression",
+    "depth_benefit",
+    "batch_information",
+    "label_noise_effect",
+)
+LATER_FINDINGS = (
+    *(
+        "phases",
+        "steadiness",
+        "compression_generalization",
+        "memorization",
+        "time_to_fit",
+        "regularization",
+        "mixup",
+    ),
+    *(
+        "content_awareness",
+        "loss_sensitivity",
+        "critical_samples",
+        "capacity",
+        "learning_curve",
+        "importance",
+    ),
+)
+
+# --- kinds --------------------------------------------------------------------------------------------
+
+TASKS: dict[str, type[TaskSettings]] = {
+    "binary12": Binary12Settings,
+    "digits": DigitsSettings,
+    "mnist1d": Mnist1dSettings,
+}
+MODELS: dict[str, type[Section]] = {"mlp": MlpSettings}
+ESTIMATORS: dict[str, type[Section]] = {"bins": BinsSettings}
+LATER_KINDS = {
+    "task": ("fashion-mnist", "cifar10", "images", "arrays"),
+    "model": ("alexnet-small", "inception-small", "inception-small-nobn", "mlp-1x512", "mlp-3x512"),
+    "estimator": ("kde", "exact", "noisy", "knn", "gaussian"),
+}
 
 
+def kind_of(
+    node: Node, kinds: Mapping[str, type[Section]], family: str, report: Report, what: str
+) -> type[Section] | None:
+    """Return the settings class that a mapping's `kind` names; note what is wrong and return None.
+
+    Args:
+        node: the mapping.
+        kinds: name -> settings class.
+        family: task, model or estimator.
+        report: takes the faults.
+        what: dotted path of the mapping.
+    """
+    default = None if family == "task" else next(iter(kinds))
+    if node.kind != "map":
+        example = default or next(iter(kinds))
+        report.add(
+            node.place,
+            f"{what} must be a mapping, not {describe(node)}",
+            f"write {{kind: {example}}}",
+        )
+        return None
+    if "kind" not in node.entries:
+        if default is not None:
+            return kinds[default]
+        report.add(node.place, f"{what} has no kind", f"add kind: one of {listed(kinds)}")
+        return None
+    named = node.entries["kind"][1]
+    value = named.value
+    if named.kind == "scalar" and isinstance(value, str) and named.trap is None:
+        if value in kinds:
+            return kinds[value]
+        own = family == "task" and ":" in value  # package.module:function
+        if value in LATER_KINDS[family] or own:
+            message = unavailable(f"{family} {value!r}", tuple(kinds))
+        else:
+            message = f"no {family} {value!r}{did_you_mean(value, kinds)}"
+        report.add(
+            named.place,
+            message,
+            f"write one of {listed(kinds)}" if len(kinds) > 1 else f"write {next(iter(kinds))}",
+        )
+    else:
+        Text().read(named, report, f"{what}.kind", next(iter(kinds)))
+    return None
+
+
+def _settings(data: Mapping[str, Any], kinds: Mapping[str, type[Section]], family: str) -> Any:
+    report = Report()
+    node = from_python(data, Source(family))
+    cls = kind_of(node, kinds, family, report, family)
+    values = read_fields(cls, node, report, "") if cls is not None else {}
+    report.done()
+    assert cls is not None
+    return cls(**values)
+
+
+def task_settings(data: Mapping[str, Any]) -> AnyTask:
+    """Return the settings of a task from a mapping with its `kind`; StudyError names every fault.
+
+    >>> task_settings({"kind": "digits"}).n
+    1797
+    """
+    return _settings(data, TASKS, "task")
+
+
+def estimator_settings(data: Mapping[str, Any]) -> AnyEstimator:
+    """Return the settings of an estimator from a mapping with its `kind`; StudyError names every fault.
+
+    >>> estimator_settings({"kind": "bins", "bins": 60}).rule
+    'bins'
+    """
+    return _settings(data, ESTIMATORS, "estimator")
+
+
+def estimator_id(settings: AnyEstimator) -> str:
+    """Return the kind with the fields that are not at their default, in their order.
+
+    >>> estimator_id(BinsSettings()), estimator_id(BinsSettings(bins=60, range="per-layer"))
+    ('bins', 'bins(bins=60, range=per-layer)')
+    """
+    fields = settings.model_dump(exclude_defaults=True)
+    shown = [
+        f"{name}={value if isinstance(value, str) else json.dumps(value)}"
+        for name, value in fields.items()
+    ]
+    return f"{settings.kind}({', '.join(shown)})" if shown else settings.kind
+
+
+def estimator_parameters(settings: AnyEstimator) -> str:
+    """Return all fields but the kind as JSON.
+
+    >>> estimator_parameters(BinsSettings(width=0.07))
+    '{"width": 0.07, "correction": "none"}'
+    """
+    return json.dumps({name: value for name, value in in_force(settings).items() if name != "kind"})
+
+
+def in_force(settings: AnyEstimator) -> dict[str, Any]:
+    """Return the fields of an estimator without those that its rule does not use."""
+    unused = {"bins", "range", "edges", "width", "quantiles"} - {settings.rule}
+    if settings.rule == "bins":
+        unused.discard("range")
+    return {name: value for name, value in settings.model_dump().items() if name not in unused}
+
+
+@dataclass(frozen=True, kw_only=True)
 class StudySettings(Section):
     """One study. Axes are resolved: each name maps to its tuple of values, the four axes always among them."""
 
     infosweep: Literal[1] = 1
-    name: Annotated[str, Strict(), Field(pattern=r"^[a-z0-9-]+$", max_length=100)]
+    name: str
     task: AnyTask
     model: MlpSettings = MlpSettings()
     training: TrainingSettings = TrainingSettings()
@@ -226,8 +496,20 @@ class StudySettings(Section):
     tuned: tuple[str, ...] = ()
     seeds: tuple[int, ...] = tuple(range(8))
     record: RecordSettings = RecordSettings()
-    estimators: Annotated[tuple[AnyEstimator, ...], Field(min_length=1)] = (BinsSettings(),)
+    estimators: tuple[AnyEstimator, ...] = (BinsSettings(),)
     findings: tuple[FindingName, ...] = ()
     resources: ResourceSettings = ResourceSettings()
     limits: LimitSettings = LimitSettings()
-    retries: Annotated[int, Strict(), Field(ge=0)] = 2
+    retries: int = 2
+
+    def __post_init__(self) -> None:
+        """Take mappings for sections, as the reader of a stored study may hand them over."""
+        given: dict[str, Any] = {
+            "task": self.task,
+            "estimators": self.estimators,
+            "axes": self.axes,
+        }
+        if isinstance(given["task"], Mapping):
+            object.__setattr__(self, "task", task_settings(given["task"]))
+        values = {name: tuple(axis) for name, axis in given["axes"].items()}
+        object.__setattr__(self, "axes", values)

@@ -1,0 +1,66 @@
+"""A study as YAML that reads back as the same study."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from infosweep.study.nodes import resolve
+from infosweep.study.settings import StudySettings, in_force
+
+
+def study_to_mapping(study: StudySettings) -> dict[str, Any]:
+    """Return a study as plain data, laid out as a study file: what is not in force is left out."""
+    task = study.task.model_dump()
+    if study.task.n_own_test:
+        del task["holdout"]
+    training = study.training.model_dump()
+    del training["epochs" if study.training.steps is not None else "steps"]
+    counted = study.seeds == tuple(range(len(study.seeds)))
+    return {
+        "infosweep": study.infosweep,
+        "name": study.name,
+        "task": task,
+        "model": study.model.model_dump(),
+        "training": training,
+        "axes": {name: list(values) for name, values in study.axes.items()},
+        "zip": [list(group) for group in study.zip],
+        "where": list(study.where),
+        "tuned": list(study.tuned),
+        "seeds": len(study.seeds) if counted else list(study.seeds),
+        "record": study.record.model_dump(),
+        "estimators": [in_force(estimator) for estimator in study.estimators],
+        "findings": list(study.findings),
+        "resources": study.resources.model_dump(),
+        "limits": study.limits.model_dump(),
+        "retries": study.retries,
+    }
+
+
+def dump_yaml(study: StudySettings) -> str:
+    """Return a study as the text of a study file, every setting written out; `load_study` reads it back equal."""
+    lines = []
+    for key, value in study_to_mapping(study).items():
+        if key in ("axes", "where", "estimators", "zip") and value:
+            lines.append(f"{key}:")
+            items = value.items() if isinstance(value, dict) else [(None, item) for item in value]
+            lines += [
+                f"  {name}: {_flow(item)}" if name is not None else f"  - {_flow(item)}"
+                for name, item in items
+            ]
+        else:
+            lines.append(f"{key}: {_flow(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def _flow(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, str):
+        plain = re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]*", value) and resolve(value) == (value, None)
+        return value if plain else json.dumps(value)
+    if isinstance(value, Sequence):
+        return "[" + ", ".join(map(_flow, value)) + "]"
+    return json.dumps(value)

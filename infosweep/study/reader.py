@@ -1,0 +1,276 @@
+"""Nodes -> StudySettings: reads every section, notes every fault, and lets `checks.py` compare what was read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from infosweep.study.axes import FOUR_KINDS, Axis, axis_columns, read_axis, read_zip
+from infosweep.study.estimators import read_estimators
+from infosweep.study.faults import Place, Report, did_you_mean
+from infosweep.study.kinds import BAD, Choice, ListOf, Text, whole
+from infosweep.study.nodes import Node, describe
+from infosweep.study.section import Section, read_fields, unknown_key
+from infosweep.study.settings import (
+    FINDING_NAMES,
+    FOUR_AXES,
+    LARGEST_SEED,
+    LATER_FINDINGS,
+    MODELS,
+    TASKS,
+    AnyTask,
+    Binary12Settings,
+    LimitSettings,
+    MlpSettings,
+    RecordSettings,
+    ResourceSettings,
+    StudySettings,
+    TrainingSettings,
+    kind_of,
+)
+
+TOP = (
+    *(
+        "infosweep",
+        "name",
+        "task",
+        "model",
+        "training",
+        "axes",
+        "zip",
+        "where",
+        "tuned",
+        "seeds",
+        "record",
+    ),
+    *("estimators", "findings", "resources", "limits", "retries"),
+)
+NAME = Text("[a-z0-9-]+", 100)
+SEEDS = ListOf(whole(0, LARGEST_SEED), least=1, distinct=True)
+RETRIES = whole(0, 1000)
+FINDINGS = ListOf(Choice(FINDING_NAMES, LATER_FINDINGS), distinct=True)
+MOST_SEEDS = 1_000_000  # more are not built; no limit of trials that could be run is above
+
+
+@dataclass(slots=True)
+class Draft:
+    """What was read of a study, wrong values at their default and named in `bad`.
+
+    Attributes:
+        root: the study as written.
+        report: takes the faults.
+        bad: dotted paths of sections, fields and axes that could not be read.
+        axes: the axes written, then those left out at their one value.
+        written: names of the axes that are written, readable or not.
+    """
+
+    root: Node
+    report: Report
+    bad: set[str] = field(default_factory=set)
+    name: str = "study"
+    task: AnyTask = field(default_factory=Binary12Settings)
+    model: MlpSettings = field(default_factory=MlpSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    record: RecordSettings = field(default_factory=RecordSettings)
+    limits: LimitSettings = field(default_factory=LimitSettings)
+    axes: dict[str, Axis] = field(default_factory=dict)
+    written: set[str] = field(default_factory=set)
+    zip: tuple[tuple[str, ...], ...] = ()
+    seeds: tuple[int, ...] = tuple(range(8))
+    seeds_asked: int = 0  # a count too large to build
+
+    def place(self, path: str) -> Place:
+        """Return where a dotted path stands, or where it would stand."""
+        node, place = self.root, self.root.place
+        for part in path.split("."):
+            if part not in node.entries:
+                return place
+            place, node = node.key_place(part), node.entries[part][1]
+        return place if node.kind in ("map", "list") else node.place
+
+    def has(self, path: str) -> bool:
+        """Whether the study writes a section's field."""
+        section, _, name = path.partition(".")
+        node = self.root.get(section)
+        return node is not None and name in node.entries
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Axis -> column, of every axis that is written or left out."""
+        return axis_columns([*self.axes, *(name for name in self.written if name not in self.axes)])
+
+
+def read_study(
+    root: Node | None, report: Report, start: Place, *, partial: bool
+) -> StudySettings | None:
+    """Return the study that the nodes say; None where a fault was noted.
+
+    Args:
+        root: the outermost node; None for an empty text.
+        report: takes the faults.
+        start: where the text begins.
+        partial: whether some part of the text could not be read, so that nothing is missing for sure.
+    """
+    from infosweep.study.checks import check
+
+    example = "begin with `name: my-study`, `task: {kind: binary12}` and `axes:`, or copy sweeps/quickstart.yaml"
+    if root is None or (root.kind == "scalar" and root.value is None):
+        if not partial:
+            report.add(start, "this holds no study", example)
+        return None
+    if root.kind != "map":
+        if not partial:
+            report.add(root.place, f"a study is a mapping, not {describe(root)}", example)
+        return None
+    draft = Draft(root, report)
+    values = _read_sections(draft, partial=partial)
+    check(draft, values)
+    if report.faults or partial:
+        return None
+    return StudySettings(
+        axes={name: axis.values for name, axis in draft.axes.items()},
+        task=draft.task,
+        model=draft.model,
+        training=draft.training,
+        record=draft.record,
+        limits=draft.limits,
+        zip=draft.zip,
+        seeds=draft.seeds,
+        **values,
+    )
+
+
+def _read_sections(draft: Draft, *, partial: bool) -> dict[str, Any]:
+    """Fill the draft; return the fields that nothing is checked against."""
+    root, report = draft.root, draft.report
+    for key, (key_node, _) in root.entries.items():
+        if key not in TOP:
+            unknown_key(key, key_node.place, TOP, report, "")
+    for key in ("name", "task", "axes"):
+        if key not in root.entries and not partial and not _misspelt(key, root):
+            report.add(root.place, f"the study has no {key!r}", _ADD[key])
+    values: dict[str, Any] = {}
+    readers = {"name": NAME, "retries": RETRIES, "findings": FINDINGS, "infosweep": whole(1)}
+    for key, kind in readers.items():
+        if (node := root.get(key)) is not None:
+            value = kind.read(node, report, key, _EXAMPLES[key])
+            if value is not BAD:
+                values[key] = value
+    if values.get("infosweep", 1) != 1:
+        message = f"format version {values['infosweep']} is not known; this version reads 1"
+        report.add(draft.place("infosweep"), message, "write infosweep: 1, or update infosweep")
+    _read_task_and_model(draft)
+    for name, cls in (
+        ("training", TrainingSettings),
+        ("record", RecordSettings),
+        ("limits", LimitSettings),
+    ):
+        setattr(draft, name, _section(draft, name, cls))
+    values["resources"] = _section(draft, "resources", ResourceSettings)
+    _read_seeds(draft)
+    if (node := root.get("estimators")) is not None:
+        values["estimators"] = read_estimators(node, report)
+    if (node := root.get("tuned")) is not None and (node.kind != "list" or node.items):
+        report.add(
+            root.key_place("tuned"),
+            "tuned axes are not available in this version",
+            "drop the key, and write each value as a cell of its own",
+        )
+    _read_axes(draft)
+    if (node := root.get("zip")) is not None:
+        unread = {name for name in draft.written if name not in draft.axes}
+        written = {name: axis for name, axis in draft.axes.items() if axis.place is not None}
+        draft.zip = read_zip(node, written, unread, report)
+    return values
+
+
+_ADD = {
+    "name": "add name: a-short-name",
+    "task": "add task: {kind: binary12}",
+    "axes": "add axes: and below it, indented, at least one axis, as depth: [1, 3, 5]",
+}
+_EXAMPLES = {"name": "data-size", "retries": "2", "findings": "[overcompression]", "infosweep": "1"}
+
+
+def _misspelt(key: str, root: Node) -> bool:
+    """Whether an unknown key is meant to be this one, so that it isn't missing as well."""
+    return any(word not in TOP and repr(key) in did_you_mean(word, TOP) for word in root.entries)
+
+
+def _section(draft: Draft, name: str, cls: type[Section]) -> Any:
+    node = draft.root.get(name)
+    if node is None:
+        return cls()
+    values = read_fields(cls, node, draft.report, name)
+    if node.kind != "map":
+        draft.bad.add(name)
+    draft.bad |= {f"{name}.{key}" for key in node.entries if key not in values}
+    return cls(**values)
+
+
+def _read_task_and_model(draft: Draft) -> None:
+    for name, kinds in (("task", TASKS), ("model", MODELS)):
+        node = draft.root.get(name)
+        if node is None:
+            draft.bad |= {"task"} if name == "task" else set()
+            continue
+        cls = kind_of(node, kinds, name, draft.report, name)
+        if cls is None:
+            draft.bad |= {name, *(f"{name}.{key}" for key in node.entries)}
+            if node.kind == "map" and name == "task":
+                read_fields_but_kind(node, draft)
+            continue
+        setattr(draft, name, _section(draft, name, cls))
+
+
+def read_fields_but_kind(node: Node, draft: Draft) -> None:
+    """Note what is wrong with the fields of a task whose kind is not known."""
+    entries = {key: pair for key, pair in node.entries.items() if key != "kind"}
+    read_fields(Binary12Settings, Node("map", entries, node.place), draft.report, "task")
+
+
+def _read_seeds(draft: Draft) -> None:
+    node = draft.root.get("seeds")
+    if node is None:
+        return
+    if node.kind == "list":
+        seeds = SEEDS.read(node, draft.report, "seeds", "[0, 1, 2]")
+    else:
+        seeds = whole(1).read(node, draft.report, "seeds", "8 or [0, 1, 2]")
+        if seeds is not BAD and seeds > MOST_SEEDS:
+            draft.seeds_asked, seeds = seeds, 1
+        seeds = BAD if seeds is BAD else tuple(range(seeds))
+    if seeds is BAD:
+        draft.bad.add("seeds")
+    else:
+        draft.seeds = seeds
+
+
+def _read_axes(draft: Draft) -> None:
+    node = draft.root.get("axes")
+    if node is not None and (node.kind != "map" or not node.entries):
+        message = f"axes must hold at least one axis, not {describe(node)}"
+        draft.report.add(node.place, message, "write axes below it, indented, as depth: [1, 3, 5]")
+        draft.bad.add("axes")
+    elif node is not None:
+        for name, (key, value) in node.entries.items():
+            draft.written.add(name)
+            axis = read_axis(name, key, value, draft.report)
+            if axis is None:
+                draft.bad.add(f"axes.{name}")
+            else:
+                draft.axes[name] = axis
+    defaults: dict[str, Any] = {
+        "train_size": draft.task.default_train_size,
+        "batch_size": 256,
+        "depth": len(draft.model.hidden),
+        "label_noise": 0.0,
+    }
+    for name in FOUR_KINDS:
+        if name not in draft.written:
+            draft.axes[name] = Axis((defaults[name],))
+    order = [
+        *(name for name in FOUR_AXES if name in draft.axes),
+        *(name for name in draft.axes if name not in FOUR_AXES),
+    ]
+    draft.axes = {name: draft.axes[name] for name in order}
