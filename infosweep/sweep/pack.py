@@ -1,0 +1,292 @@
+"""The one function that trains and measures a pack and commits its rows, whoever calls it.
+
+What a pack's rows are depends on the pack alone: not on the caller, the number of threads, or on whether its
+mates fail or diverge.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from infosweep.sweep.progress import PackProgress
+from infosweep.sweep.rows import TrialRun, failure_rows
+from infosweep.training import engine_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from infosweep.plan.trial import Pack
+    from infosweep.snapshot import Snapshot
+    from infosweep.store.store import StudyStore
+
+
+@dataclass(frozen=True, slots=True)
+class PackOutcome:
+    """What became of an attempt at a pack.
+
+    Attributes:
+        pack_id: the pack.
+        attempt: names the attempt.
+        committed: whether its rows are the pack's; not so where another attempt was first, where no
+            trial succeeded, or where it was stopped.
+        done: ids of trials trained and measured, diverged ones among them.
+        failed: ids of trials that ended in an exception.
+    """
+
+    pack_id: str
+    attempt: str
+    committed: bool
+    done: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+
+
+def new_attempt() -> str:
+    """Return a name for an attempt: unique, and sorting by time."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid4().hex[:8]}"
+
+
+def run_pack(
+    pack: Pack,
+    held: StudyStore,
+    *,
+    attempt: str | None = None,
+    cpus: int = 1,
+    device: str = "cpu",
+    extra: Mapping[str, str] | None = None,
+    on_progress: Callable[[PackProgress], None] | None = None,
+    stop: threading.Event | None = None,
+) -> PackOutcome:
+    """Train and measure a pack, and commit its rows.
+
+    An exception in a trial becomes a row of `failures`, and the others are committed; where none is left,
+    nothing is committed and the pack stays open. A network that diverges is a result: its row in `trials`
+    has status `diverged`, the step at which that was noticed, and no final losses (there are none that are
+    finite); the rows of its earlier checkpoints are kept.
+
+    Args:
+        pack: trials of equal tensor shapes.
+        held: the study's part of the store.
+        attempt: names this attempt, uniquely.
+        cpus: threads; the fused engine gives each a network at a time, the torch engine uses one.
+        device: of the torch engine, `cpu` or `cuda`.
+        extra: columns of the study's further axes and their types.
+        on_progress: told after each checkpoint how far the pack is; from several threads, one at a time.
+        stop: set to give up at the next checkpoint and write nothing.
+
+    Raises:
+        StoreError: the store cannot be written.
+    """
+    attempt = attempt or new_attempt()
+    run = _PackRun(pack, held, attempt, device, extra or {}, on_progress, stop or threading.Event())
+    with held.claim(pack.pack_id, attempt, {"n_trials": len(pack.trials)}):
+        if engine_of(pack.trials[0]) == "torch":
+            run.train_together()
+        else:
+            run.train_alone(cpus)
+        return run.write()
+
+
+class _PackRun:
+    """An attempt at a pack while it lasts; methods may be called from several threads."""
+
+    def __init__(
+        self,
+        pack: Pack,
+        held: StudyStore,
+        attempt: str,
+        device: str,
+        extra: Mapping[str, str],
+        on_progress: Callable[[PackProgress], None] | None,
+        stop: threading.Event,
+    ) -> None:
+        self.pack = pack
+        self.held = held
+        self.attempt = attempt
+        self.device = device
+        self.extra = extra
+        self.stop = stop
+        self._on_progress = on_progress
+        self._lock = threading.Lock()
+        self._shares = [0.0] * len(pack.trials)
+        self._tables: dict[int, dict[str, pa.Table]] = {}
+        self._failures: dict[int, pa.Table] = {}
+
+    # --- training --------------------------------------------------------------------------------------
+
+    def train_alone(self, cpus: int) -> None:
+        """Train each network by itself, on as many threads as `cpus`."""
+        left = iter(range(len(self.pack.trials)))
+
+        def work() -> None:
+            while not self.stop.is_set():
+                with self._lock:
+                    index = next(left, None)
+                if index is None:
+                    return
+                self._train_one(index)
+
+        # Daemons: where a run is aborted, the process does not wait for the next checkpoint.
+        threads = [
+            threading.Thread(target=work, name=f"{self.pack.pack_id}.{i}", daemon=True)
+            for i in range(min(cpus, len(self.pack.trials)))
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _train_one(self, index: int) -> None:
+        from infosweep.training import fused
+
+        trial = self.pack.trials[index]
+        try:
+            run = TrialRun(trial)
+            for snapshot in fused.train(trial, run.problem):
+                run.take(snapshot)
+                self._tell(index, snapshot.step / max(trial.n_steps, 1))
+                if self.stop.is_set():
+                    return
+            self._finish(index, run, engine="fused", device="cpu")
+        except Exception as error:  # whatever is wrong with one network is told in its row of failures
+            self._fail(index, error)
+
+    def train_together(self) -> None:
+        """Train the networks as one batch of matrices."""
+        from infosweep.training import torch_engine
+
+        runs: dict[int, TrialRun] = {}
+        for index, trial in enumerate(self.pack.trials):
+            try:
+                runs[index] = TrialRun(trial)
+            except Exception as error:  # as above
+                self._fail(index, error)
+        indices = list(runs)
+        trials = [self.pack.trials[index] for index in indices]
+        problems = [runs[index].problem for index in indices]
+        started = time.monotonic()
+        try:
+            with _one_torch_thread():
+                for position, snapshot in torch_engine.train_pack(trials, problems, self.device):
+                    self._measure(indices[position], runs, snapshot)
+                    if self.stop.is_set():
+                        return
+        except Exception as error:  # the pack cannot be trained on: nothing of it is finished
+            for index in runs.keys() - self._failures.keys():
+                self._fail(index, error)
+            return
+        measured = sum(run.measure_seconds for run in runs.values())
+        for index in runs.keys() - self._failures.keys():
+            runs[index].train_seconds = (time.monotonic() - started - measured) / len(runs)
+            self._finish(index, runs[index], engine="torch", device=self.device)
+
+    def _measure(self, index: int, runs: Mapping[int, TrialRun], snapshot: Snapshot) -> None:
+        """Take a snapshot of one of the networks that are trained together."""
+        if index in self._failures:
+            return
+        try:
+            runs[index].take(snapshot)
+        except Exception as error:  # measuring one network fails; the others go on
+            self._fail(index, error)
+        else:
+            self._tell(index, snapshot.step / max(self.pack.trials[index].n_steps, 1))
+
+    # --- what becomes of trials ------------------------------------------------------------------------
+
+    def _finish(self, index: int, run: TrialRun, *, engine: str, device: str) -> None:
+        of_the_run = {
+            "engine": engine,
+            "device": device,
+            "pack_id": self.pack.pack_id,
+            "attempt": self.attempt,
+        }
+        try:
+            tables = run.tables(self.held.name, of_the_run, self.extra)
+        except Exception as error:  # rows that break their schema are this trial's failure
+            self._fail(index, error)
+            return
+        with self._lock:
+            self._tables[index] = tables
+        self._tell(index, 1.0)
+
+    def _fail(self, index: int, error: Exception) -> None:
+        attempt = {
+            "pack_id": self.pack.pack_id,
+            "attempt": self.attempt,
+            "error_kind": type(error).__name__,
+            "error": str(error) or repr(error),
+            "log": "".join(traceback.format_exception(error)),
+        }
+        rows = failure_rows(self.pack.trials[index], self.held.name, attempt, self.extra)
+        with self._lock:
+            self._failures[index] = rows
+        self._tell(index, 1.0)
+
+    def _tell(self, index: int, share: float) -> None:
+        with self._lock:
+            self._shares[index] = share
+            if self._on_progress is not None:
+                done, failed = len(self._tables), len(self._failures)
+                mean = sum(self._shares) / len(self._shares)
+                self._on_progress(PackProgress(self.pack.pack_id, done, failed, mean))
+
+    def write(self) -> PackOutcome:
+        """Write failures, and commit the rows of the other trials."""
+        from infosweep.store.schemas import concat_tables
+
+        if self.stop.is_set():
+            return PackOutcome(self.pack.pack_id, self.attempt, committed=False)
+        done, failed = self._ids(self._tables), self._ids(self._failures)
+        if failed:
+            rows = concat_tables(list(self._failures.values()))
+            self.held.write_failures(self.pack.pack_id, self.attempt, rows)
+        committed = False
+        if done:
+            parts = list(self._tables.values())
+            tables = {name: concat_tables([part[name] for part in parts]) for name in parts[0]}
+            committed = self.held.commit(self.pack.pack_id, self.attempt, tables, failed)
+        return PackOutcome(self.pack.pack_id, self.attempt, committed, done, failed)
+
+    def _ids(self, indices: Mapping[int, object]) -> tuple[str, ...]:
+        return tuple(self.pack.trials[index].trial_id for index in sorted(indices))
+
+
+@contextmanager
+def _one_torch_thread() -> Iterator[None]:
+    """Keep torch to one thread, so that sums have one order wherever a pack is trained.
+
+    Networks of this size are no faster on two.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def fail_pack(
+    pack: Pack, held: StudyStore, error_kind: str, error: str, log: str, extra: Mapping[str, str]
+) -> None:
+    """Write a row of `failures` for each trial of a pack whose worker died and cannot tell itself."""
+    from infosweep.store.schemas import concat_tables
+
+    attempt = new_attempt()
+    told = {
+        "pack_id": pack.pack_id,
+        "attempt": attempt,
+        "error_kind": error_kind,
+        "error": error,
+        "log": log,
+    }
+    rows = [failure_rows(trial, held.name, told, extra) for trial in pack.trials]
+    held.write_failures(pack.pack_id, attempt, concat_tables(rows))
