@@ -1,8 +1,10 @@
 """Axes: their names and values, `zip` groups, and the columns that they have in tables."""
 
+# ruff: noqa: ARG002 - every kind has the one signature of `Kind`
+
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,10 +23,12 @@ from infosweep.study.kinds import (
 from infosweep.study.nodes import Node, describe
 from infosweep.study.section import Section, own_fields
 from infosweep.study.settings import (
+    FINDING_NAMES,
     FOUR_AXES,
     LATER_KINDS,
     MODELS,
     TASKS,
+    FindingName,
     MlpSettings,
     TaskSettings,
     TrainingSettings,
@@ -44,8 +48,7 @@ class TrainSize:
         value = node.value
         if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 1:
             return whole(2).read(node, report, f"{what}, where above 1,", "2048")
-        size = Number(over=0, most=1).read(node, report, what, "0.85")
-        return size
+        return Number(over=0, most=1).read(node, report, what, "0.85")
 
     def schema(self) -> Schema:
         """Return either schema."""
@@ -88,6 +91,27 @@ def further_axes() -> dict[str, Kind]:
             if name != "kind" and not isinstance(each.metadata["kind"], ListOf):
                 kinds[f"{section}.{name}"] = each.metadata["kind"]
     return kinds
+
+
+def default_axes(task: TaskSettings, model: MlpSettings) -> dict[str, Any]:
+    """Return the one value of each of the four axes that a study leaves out."""
+    return {
+        "train_size": task.default_train_size,
+        "batch_size": 256,
+        "depth": len(model.hidden),
+        "label_noise": 0.0,
+    }
+
+
+def allowed_findings(axes: Mapping[str, Sequence[Any]]) -> tuple[FindingName, ...]:
+    """Return the findings that axes allow: those whose own axis has two values or more.
+
+    >>> allowed_findings({"train_size": (0.04, 0.85), "depth": (5,)})
+    ('overcompression',)
+    """
+    needed = ("train_size", "depth", "batch_size", "label_noise")
+    pairs = zip(FINDING_NAMES, needed, strict=True)
+    return tuple(finding for finding, axis in pairs if len(set(axes.get(axis, ()))) >= 2)
 
 
 @dataclass(slots=True)
@@ -150,14 +174,24 @@ def _read_range(what: str, kind: Kind, key: Node, node: Node, report: Report) ->
             report.add(key_node.place, message, "write {range: [1, 5]}, or a list of values")
     if bounds is None:
         if not node.entries:
-            report.add(
-                node.place, f"{what} has no values", "write {range: [1, 5]}, or a list of values"
-            )
+            mend = "write {range: [1, 5]}, or a list of values"
+            report.add(node.place, f"{what} has no values", mend)
         return None
+    ends = _range_ends(what, kind, bounds, report)
+    if ends is None:
+        return None
+    low, high = ends
+    length = high - low + 1
+    inner = (low, high) if length > MOST_VALUES else range(low, high + 1)
+    values = [kind.read(Node("scalar", end, bounds.place), report, what) for end in inner]
+    return Axis(tuple(values), [bounds], key.place, length if length > MOST_VALUES else 0)
+
+
+def _range_ends(what: str, kind: Kind, bounds: Node, report: Report) -> tuple[int, int] | None:
+    """Return the ends of a range, both of them values that the axis may have."""
     if bounds.kind != "list" or len(bounds.items) != 2:
-        message = (
-            f"the range of {what} must be two whole numbers [first, last], not {describe(bounds)}"
-        )
+        held = f"{len(bounds.items)} entries" if bounds.kind == "list" else describe(bounds)
+        message = f"the range of {what} must be two whole numbers [first, last], not {held}"
         report.add(bounds.place, message, "write {range: [1, 5]}")
         return None
     ends = [
@@ -167,25 +201,12 @@ def _read_range(what: str, kind: Kind, key: Node, node: Node, report: Report) ->
         return None
     low, high = ends
     if low > high:
-        report.add(
-            bounds.place,
-            f"the range of {what} goes down, from {low} to {high}",
-            f"write [{high}, {low}]",
-        )
+        message = f"the range of {what} goes down, from {low} to {high}"
+        report.add(bounds.place, message, f"write [{high}, {low}]")
         return None
-    values = [kind.read(item, report, what) for item in bounds.items]
-    if BAD in values:
+    if BAD in [kind.read(item, report, what) for item in bounds.items]:
         return None
-    length = high - low + 1
-    if length > MOST_VALUES:
-        return Axis(tuple(values), [bounds], key.place, length)
-    whole_range = [
-        kind.read(Node("scalar", value, bounds.place), report, what)
-        for value in range(low, high + 1)
-    ]
-    if BAD in whole_range:
-        return None
-    return Axis(tuple(whole_range), [bounds], key.place)
+    return low, high
 
 
 def _unknown_axis(name: str, key: Node, node: Node, report: Report) -> None:

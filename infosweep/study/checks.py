@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from infosweep.errors import LimitError
-from infosweep.study.axes import FOUR_KINDS, further_axes
+from infosweep.study.axes import FOUR_KINDS, allowed_findings, further_axes
 from infosweep.study.cells import Sections, apply_axes, columns_of, n_train_of
 from infosweep.study.faults import Place, listed
 from infosweep.study.grid import combinations
 from infosweep.study.kinds import Choice, no_repeats
 from infosweep.study.nodes import Node, describe
 from infosweep.study.reader import Draft
-from infosweep.study.settings import FINDING_NAMES, FOUR_AXES
+from infosweep.study.settings import FOUR_AXES
 from infosweep.study.where import Where, WhereError, parse_where, unknown_column
 
 Values = Mapping[str, Any]
@@ -33,7 +33,9 @@ def check(draft: Draft, values: dict[str, Any]) -> None:
     _check_layers(draft)
     values["where"] = tuple(where.text for where, _ in conditions)
     if "findings" not in values:
-        values["findings"] = tuple(name for name in FINDING_NAMES if _allows(draft, name))
+        values["findings"] = allowed_findings(
+            {name: axis.values for name, axis in draft.axes.items()}
+        )
     if not draft.report.faults:
         _limits(draft)
 
@@ -44,19 +46,8 @@ def _limits(draft: Draft) -> None:
             message = f"axis {name} has {axis.length:,} values; the study's limit is {draft.limits.trials:,} trials"
             raise LimitError(message, "give the axis fewer values")
     if draft.seeds_asked:
-        message = f"{draft.seeds_asked:,} seeds make at least as many trials; the study's limit is {draft.limits.trials:,}"
+        message = f"{draft.seeds_asked:,} seeds are past the study's limit of {draft.limits.trials:,} trials"
         raise LimitError(message, "ask for fewer seeds")
-
-
-def _allows(draft: Draft, finding: str) -> bool:
-    needed = {
-        "overcompression": "train_size",
-        "depth_benefit": "depth",
-        "batch_information": "batch_size",
-        "label_noise_effect": "label_noise",
-    }
-    axis = draft.axes.get(needed[finding])
-    return axis is not None and len(set(axis.values)) >= 2
 
 
 def _check_axes(draft: Draft) -> None:
@@ -139,7 +130,7 @@ def _check_layers(draft: Draft) -> None:
         layers, listed_layers.items if listed_layers is not None else [], strict=False
     ):
         if layer > deepest:
-            message = f"record.layers names layer {layer}; the deepest network has {deepest}, the softmax output included"
+            message = f"record.layers names layer {layer}; the deepest network has {deepest}, its output included"
             draft.report.add(item.place, message, f"name layers from 1 to {deepest}, or write all")
 
 

@@ -5,6 +5,8 @@ and `infosweep plan` has 0.6 s in all; faults with a position, a nearest word an
 by hand in either case.
 """
 
+# ruff: noqa: ARG002 - every kind has the one signature of `Kind`
+
 from __future__ import annotations
 
 import math
@@ -16,7 +18,12 @@ from typing import Any, Final, Protocol
 from infosweep.study.faults import Report, did_you_mean, listed
 from infosweep.study.nodes import Node, describe
 
-BAD: Final = type("Bad", (), {"__repr__": lambda self: "BAD", "__bool__": lambda self: False})()
+
+class Bad:
+    """Stands for a value that is wrong; its fault is noted."""
+
+
+BAD: Final = Bad()
 LARGEST = 2**53  # the integers that a double holds exactly
 Schema = dict[str, Any]
 
@@ -124,11 +131,7 @@ class Choice:
             and isinstance(value, str)
         ):
             return value
-        mend = (
-            f"write one of {listed(self.words)}"
-            if len(self.words) > 1
-            else f"write {self.words[0]}"
-        )
+        mend = f"write {'one of ' if len(self.words) > 1 else ''}{listed(self.words)}"
         if isinstance(value, str) and node.trap is None:
             if value in self.later:
                 report.add(node.place, unavailable(f"{what} {value!r}", self.words), mend)

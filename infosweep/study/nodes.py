@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -130,9 +130,9 @@ def _convert(value: Any, source: Source, path: str, above: tuple[int, ...]) -> N
     place = Place(source, path=path)
     if hasattr(value, "tolist") and not isinstance(value, (bool, int, float, str)):
         value = value.tolist()  # arrays and scalars of numpy, without importing it
-    if hasattr(value, "model_dump"):
-        value = {"kind": getattr(value, "kind", None), **value.model_dump(exclude_defaults=True)}
-        value = {key: item for key, item in value.items() if item is not None}
+    if isinstance(dump := getattr(value, "model_dump", None), Callable):  # settings made in Python
+        kind = getattr(value, "kind", None)
+        value = {**({} if kind is None else {"kind": kind}), **dump(exclude_defaults=True)}
     if value is None or isinstance(value, (bool, int, float, str)):
         return Node("scalar", _plain(value), place, quoted=isinstance(value, str))
     inside = (*above, id(value))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from infosweep.study.axes import FOUR_KINDS, Axis, axis_columns, read_axis, read_zip
+from infosweep.study.axes import FOUR_KINDS, Axis, axis_columns, default_axes, read_axis, read_zip
 from infosweep.study.estimators import read_estimators
-from infosweep.study.faults import Place, Report, did_you_mean
+from infosweep.study.faults import Place, Report, nearest
 from infosweep.study.kinds import BAD, Choice, ListOf, Text, whole
 from infosweep.study.nodes import Node, describe
 from infosweep.study.section import Section, read_fields, unknown_key
@@ -143,39 +143,26 @@ def read_study(
 def _read_sections(draft: Draft, *, partial: bool) -> dict[str, Any]:
     """Fill the draft; return the fields that nothing is checked against."""
     root, report = draft.root, draft.report
-    for key, (key_node, _) in root.entries.items():
-        if key not in TOP:
-            unknown_key(key, key_node.place, TOP, report, "")
-    for key in ("name", "task", "axes"):
-        if key not in root.entries and not partial and not _misspelt(key, root):
-            report.add(root.place, f"the study has no {key!r}", _ADD[key])
+    _check_keys(root, report, partial=partial)
     values: dict[str, Any] = {}
     readers = {"name": NAME, "retries": RETRIES, "findings": FINDINGS, "infosweep": whole(1)}
     for key, kind in readers.items():
         if (node := root.get(key)) is not None:
-            value = kind.read(node, report, key, _EXAMPLES[key])
-            if value is not BAD:
-                values[key] = value
-    if values.get("infosweep", 1) != 1:
+            values[key] = kind.read(node, report, key, _EXAMPLES[key])
+    if values.get("infosweep", 1) not in (1, BAD):
         message = f"format version {values['infosweep']} is not known; this version reads 1"
         report.add(draft.place("infosweep"), message, "write infosweep: 1, or update infosweep")
     _read_task_and_model(draft)
-    for name, cls in (
-        ("training", TrainingSettings),
-        ("record", RecordSettings),
-        ("limits", LimitSettings),
-    ):
-        setattr(draft, name, _section(draft, name, cls))
+    draft.training = _section(draft, "training", TrainingSettings)
+    draft.record = _section(draft, "record", RecordSettings)
+    draft.limits = _section(draft, "limits", LimitSettings)
     values["resources"] = _section(draft, "resources", ResourceSettings)
     _read_seeds(draft)
     if (node := root.get("estimators")) is not None:
         values["estimators"] = read_estimators(node, report)
     if (node := root.get("tuned")) is not None and (node.kind != "list" or node.items):
-        report.add(
-            root.key_place("tuned"),
-            "tuned axes are not available in this version",
-            "drop the key, and write each value as a cell of its own",
-        )
+        mend = "drop the key, and write each value as a cell of its own"
+        report.add(root.key_place("tuned"), "tuned axes are not available in this version", mend)
     _read_axes(draft)
     if (node := root.get("zip")) is not None:
         unread = {name for name in draft.written if name not in draft.axes}
@@ -184,17 +171,24 @@ def _read_sections(draft: Draft, *, partial: bool) -> dict[str, Any]:
     return values
 
 
+def _check_keys(root: Node, report: Report, *, partial: bool) -> None:
+    """Note unknown keys, and those of name, task and axes that are missing."""
+    for key, (key_node, _) in root.entries.items():
+        if key not in TOP:
+            unknown_key(key, key_node.place, TOP, report, "")
+    unknown = [nearest(word, TOP) for word in root.entries if word not in TOP]
+    for key in ("name", "task", "axes"):
+        # What is misspelt is not missing as well.
+        if key not in root.entries and not partial and key not in unknown:
+            report.add(root.place, f"the study has no {key!r}", _ADD[key])
+
+
 _ADD = {
     "name": "add name: a-short-name",
     "task": "add task: {kind: binary12}",
     "axes": "add axes: and below it, indented, at least one axis, as depth: [1, 3, 5]",
 }
 _EXAMPLES = {"name": "data-size", "retries": "2", "findings": "[overcompression]", "infosweep": "1"}
-
-
-def _misspelt(key: str, root: Node) -> bool:
-    """Whether an unknown key is meant to be this one, so that it isn't missing as well."""
-    return any(word not in TOP and repr(key) in did_you_mean(word, TOP) for word in root.entries)
 
 
 def _section(draft: Draft, name: str, cls: type[Section]) -> Any:
@@ -218,12 +212,12 @@ def _read_task_and_model(draft: Draft) -> None:
         if cls is None:
             draft.bad |= {name, *(f"{name}.{key}" for key in node.entries)}
             if node.kind == "map" and name == "task":
-                read_fields_but_kind(node, draft)
+                _read_all_but_kind(node, draft)
             continue
         setattr(draft, name, _section(draft, name, cls))
 
 
-def read_fields_but_kind(node: Node, draft: Draft) -> None:
+def _read_all_but_kind(node: Node, draft: Draft) -> None:
     """Note what is wrong with the fields of a task whose kind is not known."""
     entries = {key: pair for key, pair in node.entries.items() if key != "kind"}
     read_fields(Binary12Settings, Node("map", entries, node.place), draft.report, "task")
@@ -240,10 +234,10 @@ def _read_seeds(draft: Draft) -> None:
         if seeds is not BAD and seeds > MOST_SEEDS:
             draft.seeds_asked, seeds = seeds, 1
         seeds = BAD if seeds is BAD else tuple(range(seeds))
-    if seeds is BAD:
-        draft.bad.add("seeds")
-    else:
+    if isinstance(seeds, tuple):
         draft.seeds = seeds
+    else:
+        draft.bad.add("seeds")
 
 
 def _read_axes(draft: Draft) -> None:
@@ -260,12 +254,7 @@ def _read_axes(draft: Draft) -> None:
                 draft.bad.add(f"axes.{name}")
             else:
                 draft.axes[name] = axis
-    defaults: dict[str, Any] = {
-        "train_size": draft.task.default_train_size,
-        "batch_size": 256,
-        "depth": len(draft.model.hidden),
-        "label_noise": 0.0,
-    }
+    defaults = default_axes(draft.task, draft.model)
     for name in FOUR_KINDS:
         if name not in draft.written:
             draft.axes[name] = Axis((defaults[name],))

@@ -22,8 +22,10 @@ def option(kind: Kind, default: Any = MISSING, *, about: str, example: str = "")
 class _Fields:
     """The fields of a settings class by name, `.default` among what each tells."""
 
-    def __get__(self, instance: object, owner: type[Section]) -> dict[str, dataclasses.Field[Any]]:
-        return owner.__dataclass_fields__ if not instance else type(instance).__dataclass_fields__
+    def __get__(
+        self, instance: Section | None, owner: type[Section]
+    ) -> dict[str, dataclasses.Field[Any]]:
+        return owner.__dataclass_fields__
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,9 +4,10 @@ Only single values are checked here; what values say about each other is checked
 every fault can be reported at once with its place.
 """
 
+# ruff: noqa: RUF009 - `option` returns a dataclass field
+
 from __future__ import annotations
 
-import bisect
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,173 +25,51 @@ from infosweep.study.kinds import (
     unavailable,
     whole,
 )
+from infosweep.study.models import LATER_MODELS, MODELS, Activation, MlpSettings, n_parameters
 from infosweep.study.nodes import Node, describe, from_python
 from infosweep.study.section import Section, option, read_fields
+from infosweep.study.tasks import (
+    LATER_TASKS,
+    TASKS,
+    AnyTask,
+    Binary12Settings,
+    DigitsSettings,
+    Mnist1dSettings,
+    TaskSettings,
+)
+
+# What the other layers import from here, wherever it is defined.
+__all__ = [
+    "ESTIMATORS",
+    "FINDING_NAMES",
+    "FOUR_AXES",
+    "MODELS",
+    "TASKS",
+    "Activation",
+    "AnyEstimator",
+    "AnyTask",
+    "Binary12Settings",
+    "BinsSettings",
+    "DigitsSettings",
+    "FindingName",
+    "LimitSettings",
+    "MlpSettings",
+    "Mnist1dSettings",
+    "RecordSettings",
+    "ResourceSettings",
+    "Section",
+    "StudySettings",
+    "TaskSettings",
+    "TrainingSettings",
+    "estimator_id",
+    "estimator_parameters",
+    "estimator_settings",
+    "n_parameters",
+    "task_settings",
+]  # fmt: skip
 
 FOUR_AXES = ("train_size", "batch_size", "depth", "label_noise")
 LARGEST_SEED = 2**63 - 1  # seeds are stored as int64
-
-# --- task ---------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskSettings(Section):
-    """A task: where the examples come from. A subclass states the task's shape without loading it."""
-
-    n: ClassVar[int]  # examples that train_size counts
-    n_own_test: ClassVar[int] = 0  # size of the task's own test split; 0 where the seed draws it
-    input_shape: ClassVar[tuple[int, ...]]
-    n_classes: ClassVar[int]
-    later: ClassVar[Mapping[str, Any]] = {"path": None, "corruption": None}
-
-    kind: str
-    holdout: float = option(
-        Number(over=0, under=1),
-        0.15,
-        about="share of all examples kept for testing, drawn by the seed; for tasks without a test split of their own",
-    )
-    validation: float = option(
-        Number(least=0, under=1),
-        0.0,
-        about="share of the training subset kept for validation; n_train includes it",
-    )
-
-    @property
-    def n_inputs(self) -> int:
-        """Width of one flattened example."""
-        size = 1
-        for length in self.input_shape:
-            size *= length
-        return size
-
-    @property
-    def n_test(self) -> int:
-        """Number of test examples: the task's own, or n - floor((1 - holdout) n)."""
-        return self.n_own_test or self.n - int((1 - self.holdout) * self.n + 1e-9)
-
-    @property
-    def n_all(self) -> int:
-        """Number of examples including the task's own test split."""
-        return self.n + self.n_own_test
-
-    @property
-    def n_available(self) -> int:
-        """Number of examples that training may use."""
-        return self.n if self.n_own_test else self.n - self.n_test
-
-    @property
-    def default_train_size(self) -> float:
-        """The largest fraction that leaves the test part alone."""
-        return 1.0 if self.n_own_test else round(1 - self.holdout, 12)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Binary12Settings(TaskSettings):
-    """All 4,096 twelve-bit vectors with the label of Shwartz-Ziv & Tishby 2017."""
-
-    n, input_shape, n_classes = 4096, (12,), 2
-    kind: Literal["binary12"] = option(
-        Choice(("binary12",)), "binary12", about="all 4,096 twelve-bit vectors"
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class DigitsSettings(TaskSettings):
-    """The 1,797 8x8 digits of scikit-learn."""
-
-    n, input_shape, n_classes = 1797, (8, 8), 10
-    kind: Literal["digits"] = option(
-        Choice(("digits",)), "digits", about="1,797 8x8 digits of scikit-learn"
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Mnist1dSettings(TaskSettings):
-    """MNIST-1D (Greydanus 2020): 4,000 training and 1,000 test signals of length 40."""
-
-    n, n_own_test, input_shape, n_classes = 4000, 1000, (40,), 10
-    kind: Literal["mnist1d"] = option(
-        Choice(("mnist1d",)), "mnist1d", about="4,000 + 1,000 signals of length 40"
-    )
-
-
-AnyTask = Binary12Settings | DigitsSettings | Mnist1dSettings
-
-# --- model --------------------------------------------------------------------------------------------
-
-Activation = Literal["tanh", "relu", "sigmoid", "softplus", "softsign", "linear"]
-Widths = Literal["prefix", "constant", "equal-parameters"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class MlpSettings(Section):
-    """A multilayer perceptron with softmax output; depth d uses the first d hidden widths."""
-
-    later: ClassVar[Mapping[str, Any]] = {
-        **dict.fromkeys(
-            ("dropout", "input_dropout", "input_noise_sd", "hidden_noise_sd", "noise_sd"), 0
-        ),
-        "quantize": None,
-        "width": 1,
-    }
-
-    kind: Literal["mlp"] = option(
-        Choice(("mlp",)), "mlp", about="multilayer perceptron with softmax output"
-    )
-    hidden: tuple[int, ...] = option(
-        ListOf(whole(1, 100_000), least=1),
-        (10, 7, 5, 4, 3),
-        about="widths of the hidden layers, first to last",
-    )
-    activation: Activation = option(
-        Choice(("tanh", "relu", "sigmoid", "softplus", "softsign", "linear")),
-        "tanh",
-        about="activation function of the hidden layers",
-    )
-    widths: Widths = option(
-        Choice(("prefix", "constant", "equal-parameters")),
-        "prefix",
-        about="widths at depth d. prefix: the first d of `hidden`; constant: its first width d times; "
-        "equal-parameters: one width whose parameter count is nearest to that of all of `hidden`",
-    )
-    init: Literal["truncated-normal", "xavier", "he"] = option(
-        Choice(("truncated-normal", "xavier", "he")),
-        "truncated-normal",
-        about="distribution of the initial weights; truncated-normal has deviation 1/sqrt(fan_in)",
-    )
-
-    def hidden_at(self, depth: int, n_inputs: int, n_classes: int) -> tuple[int, ...]:
-        """Hidden widths of the network of `depth` hidden layers, by the rule `widths`.
-
-        prefix: the first `depth` of `hidden`. constant: its first width, `depth` times. equal-parameters:
-        one width, `depth` times, whose parameter count is nearest to that of all of `hidden`.
-
-        >>> MlpSettings().hidden_at(3, 12, 2), MlpSettings(widths="equal-parameters").hidden_at(2, 12, 2)
-        ((10, 7, 5), (11, 11))
-        """
-        if self.widths == "prefix":
-            return self.hidden[:depth]
-        if self.widths == "constant":
-            return (self.hidden[0],) * depth
-        target = n_parameters((n_inputs, *self.hidden, n_classes))
-
-        def count(width: int) -> int:
-            return n_parameters((n_inputs, *(width,) * depth, n_classes))
-
-        # The count grows with the width and exceeds it, so the nearest is at most `target`.
-        above = bisect.bisect_left(range(target + 1), target, lo=1, key=count)
-        nearest = min((max(1, above - 1), above), key=lambda width: abs(count(width) - target))
-        return (nearest,) * depth
-
-
-def n_parameters(widths: tuple[int, ...]) -> int:
-    """Number of weights and biases of an MLP of these widths, input and output included.
-
-    >>> n_parameters((12, 10, 7, 5, 4, 3, 2))
-    294
-    """
-    return sum((a + 1) * b for a, b in zip(widths, widths[1:], strict=False))
-
 
 # --- training -----------------------------------------------------------------------------------------
 
@@ -362,16 +241,10 @@ LATER_FINDINGS = (
 
 # --- kinds --------------------------------------------------------------------------------------------
 
-TASKS: dict[str, type[TaskSettings]] = {
-    "binary12": Binary12Settings,
-    "digits": DigitsSettings,
-    "mnist1d": Mnist1dSettings,
-}
-MODELS: dict[str, type[Section]] = {"mlp": MlpSettings}
 ESTIMATORS: dict[str, type[Section]] = {"bins": BinsSettings}
 LATER_KINDS = {
-    "task": ("fashion-mnist", "cifar10", "images", "arrays"),
-    "model": ("alexnet-small", "inception-small", "inception-small-nobn", "mlp-1x512", "mlp-3x512"),
+    "task": LATER_TASKS,
+    "model": LATER_MODELS,
     "estimator": ("kde", "exact", "noisy", "knn", "gaussian"),
 }
 

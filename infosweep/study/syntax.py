@@ -1,152 +1,143 @@
-"""Faults of YAML's syntax in words that help."""
+"""Faults of YAML's syntax in words that help, placed at their cause rather than where the parser gave up."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from infosweep.study.faults import Place, Report, Source
 
-_LEADING = {
-    "@": "put the text in quotes; a plain text can't begin with @",
-    "`": "put the text in quotes; a plain text can't begin with `",
-    "%": "put the text in quotes; a plain text can't begin with %",
-}
+_CLOSING = {"[": "]", "{": "}"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What is said about a fault: from where, how long (0 for the rest of the line), what, how to mend it."""
+
+    line: int
+    column: int
+    length: int
+    message: str
+    mend: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Trouble:
+    """A syntax error of PyYAML with the lines around it."""
+
+    problem: str
+    context: str
+    line: int
+    column: int
+    opened: Any  # mark of what the parser was in the middle of
+    lines: list[str]
+
+    def text(self, line: int) -> str:
+        return self.lines[line] if 0 <= line < len(self.lines) else ""
+
+    @property
+    def char(self) -> str:
+        """The character at which the parser gave up."""
+        return self.text(self.line)[self.column : self.column + 1]
+
+    def here(self, length: int, message: str, mend: str) -> _Said:
+        return _Said(self.line, self.column, length, message, mend)
+
+    def at_opening(self, message: str, mend: str) -> _Said:
+        return _Said(self.opened.line, self.opened.column, 0, message, mend)
 
 
 def explain(error: Any, lines: list[str], source: Source, report: Report) -> None:
-    """Note a syntax error of PyYAML where its cause stands, rather than where the parser gave up."""
-    problem, context = error.problem or "", error.context or ""
-    mark, opened = error.problem_mark or error.context_mark, error.context_mark
+    """Note a syntax error of PyYAML."""
+    mark = error.problem_mark or error.context_mark
     if mark is None:
-        report.add(Place(source), f"this is not YAML: {problem or error}", "write plain YAML")
+        report.add(Place(source), f"this is not YAML: {error.problem or error}", "write plain YAML")
         return
-    line = lines[mark.line] if mark.line < len(lines) else ""
-    char = line[mark.column : mark.column + 1]
-
-    def note(where: Any, length: int, message: str, mend: str) -> None:
-        at = min(where.line, max(0, len(source.lines) - 1))
-        report.add(Place(source, at, source.column(at, where.column), length), message, mend)
-
-    if "flow" in context and opened is not None and ("expected" in problem):
-        start = lines[opened.line] if opened.line < len(lines) else ""
-        bracket = start[opened.column : opened.column + 1] or "["
-        closing = {"[": "]", "{": "}"}.get(bracket, "]")
-        if (
-            re.match(r"\s*-?\s*where:", start)
-            and mark.line == opened.line
-            and char in ("[", "]", ",", "{", "(", ")")
-        ):
-            note(
-                opened,
-                len(start.rstrip()) - opened.column,
-                "a condition with brackets breaks the list",
-                'put each condition in quotes: ["depth in [1, 2]"]',
-            )
-        elif mark.line == opened.line and char:
-            note(
-                mark,
-                1,
-                f"{char!r} can't stand here, inside of {bracket}...{closing}",
-                f"put a comma before it, or the text in quotes, or close with {closing}",
-            )
-        else:
-            note(
-                opened,
-                len(start.rstrip()) - opened.column,
-                f"{bracket!r} is not closed",
-                f"add {closing!r} at its end",
-            )
-    elif "quoted" in context and opened is not None and "end of stream" in problem:
-        start = lines[opened.line] if opened.line < len(lines) else ""
-        quote = start[opened.column : opened.column + 1] or '"'
-        note(
-            opened,
-            len(start.rstrip()) - opened.column,
-            f"the quote {quote} is not closed",
-            f"add {quote} at the end of the text",
-        )
-    elif "escape" in problem or "escape" in context:
-        note(
-            mark,
-            1,
-            "an unknown escape after \\ in double quotes",
-            "use single quotes, in which \\ is a plain character",
-        )
-    elif "mapping values" in problem:
-        _mapping_values(mark, lines, note)
-    elif "simple key" in context or "could not find expected ':'" in problem:
-        where = opened or mark
-        text = lines[where.line].strip() if where.line < len(lines) else ""
-        note(where, len(text), "expected `key: value`", "put a colon and a blank after the key")
-    elif "cannot start any token" in problem and char in _LEADING:
-        note(mark, 1, f"{char!r} can't begin a value", _LEADING[char])
-    elif (
-        "did not find expected key" in problem
-        or "expected <block end>" in problem
-        or "block collection" in context
-    ):
-        _layout(mark, line, char, note)
-    elif "document start" in problem:
-        note(
-            mark,
-            max(1, len(line.rstrip())),
-            "text after the end of the document",
-            "delete the line `...` or what follows it",
-        )
-    else:
-        reason = f"{problem} ({context})" if context else problem
-        note(
-            mark,
-            1,
-            f"this is not YAML: {reason}",
-            "check brackets, quotes and the layout of this line",
-        )
+    problem, context = error.problem or "", error.context or ""
+    trouble = _Trouble(problem, context, mark.line, mark.column, error.context_mark, lines)
+    said = _say(trouble)
+    line = min(said.line, max(0, len(source.lines) - 1))
+    length = said.length or max(1, len(source.lines[line].rstrip()) - said.column)
+    report.add(
+        Place(source, line, source.column(line, said.column), length), said.message, said.mend
+    )
 
 
-def _mapping_values(mark: Any, lines: list[str], note: Any) -> None:
-    line = lines[mark.line] if mark.line < len(lines) else ""
-    before = line[: mark.column]
-    if ": " in before:
-        note(mark, 1, "a second ':' in one value", "put the value in quotes, or start a new line")
-    elif mark.line > 0 and re.match(r"[^\s:#]+:\S", lines[mark.line - 1].strip()):
-        key = lines[mark.line - 1].strip().split(":")[0]
-        above = type("Mark", (), {"line": mark.line - 1, "column": lines[mark.line - 1].index(key)})
-        note(
-            above,
-            len(lines[mark.line - 1].strip()),
-            f"no blank after '{key}:'",
-            f"write `{key}: ` with a blank after the colon",
+def _say(trouble: _Trouble) -> _Said:
+    problem, context, opened = trouble.problem, trouble.context, trouble.opened is not None
+    if opened and "flow" in context and "expected" in problem:
+        return _flow(trouble)
+    if opened and "quoted" in context and "end of stream" in problem:
+        quote = trouble.text(trouble.opened.line)[trouble.opened.column : trouble.opened.column + 1]
+        return trouble.at_opening(
+            f"the quote {quote} is not closed", f"add {quote} at the end of the text"
         )
-    else:
-        note(
-            mark,
-            1,
-            "this key is indented below a value that takes no keys",
-            "align it with the keys above",
+    if "escape" in problem + context:
+        mend = "use single quotes, in which \\ is a plain character"
+        return trouble.here(1, "an unknown escape after \\ in double quotes", mend)
+    if "mapping values" in problem:
+        return _colon(trouble)
+    if opened and ("simple key" in context or "expected ':'" in problem):
+        return trouble.at_opening("expected `key: value`", "put a colon and a blank after the key")
+    if "start any token" in problem and trouble.char in "@`%":
+        mend = f"put the text in quotes; a plain text can't begin with {trouble.char}"
+        return trouble.here(1, f"{trouble.char!r} can't begin a value", mend)
+    if re.search("expected key|expected <block end>|block collection", problem + context):
+        return _layout(trouble)
+    if "document start" in problem:
+        return trouble.here(
+            0, "text after the end of the document", "delete the line `...` or what follows it"
         )
+    reason = f"{problem} ({context})" if context else problem
+    return trouble.here(
+        1, f"this is not YAML: {reason}", "check brackets, quotes and the layout of this line"
+    )
 
 
-def _layout(mark: Any, line: str, char: str, note: Any) -> None:
-    if char in ("]", "}"):
-        note(
-            mark,
-            1,
-            f"{char!r} closes nothing",
-            f"delete it, or open it with {'[' if char == ']' else '{'}",
+def _flow(trouble: _Trouble) -> _Said:
+    """A list or mapping in brackets that goes wrong before it ends."""
+    opened = trouble.opened
+    start = trouble.text(opened.line)
+    bracket = start[opened.column : opened.column + 1]
+    closing = _CLOSING.get(bracket, "]")
+    same_line = trouble.line == opened.line and trouble.char != ""
+    if same_line and re.match(r"\s*where:", start):
+        mend = 'put each condition in quotes: ["depth in [1, 2]"]'
+        return trouble.at_opening("a condition with brackets breaks the list", mend)
+    if same_line:
+        mend = f"put a comma before it, or the text in quotes, or close with {closing}"
+        return trouble.here(
+            1, f"{trouble.char!r} can't stand here, inside of {bracket}...{closing}", mend
         )
-    elif char == "-" and line[mark.column : mark.column + 2] in ("-", "- "):
-        note(
-            mark,
-            1,
-            "a list entry where a key is expected",
-            "write `key:` above it, or align it with the entries above",
+    return trouble.at_opening(f"{bracket!r} is not closed", f"add {closing!r} at its end")
+
+
+def _colon(trouble: _Trouble) -> _Said:
+    """A colon where no mapping can begin."""
+    above = trouble.text(trouble.line - 1)
+    if ": " in trouble.text(trouble.line)[: trouble.column]:
+        return trouble.here(
+            1, "a second ':' in one value", "put the value in quotes, or start a new line"
         )
-    else:
-        length = max(1, len(line.rstrip()) - mark.column)
-        note(
-            mark,
-            length,
-            "this line's indentation fits nothing above it",
-            "align it with the lines of its section",
+    if glued := re.match(r"\s*([^\s:#]+):\S", above):
+        mend = f"write `{glued[1]}: ` with a blank after the colon"
+        return _Said(trouble.line - 1, glued.start(1), 0, f"no blank after '{glued[1]}:'", mend)
+    return trouble.here(
+        1, "this key is indented below a value that takes no keys", "align it with the keys above"
+    )
+
+
+def _layout(trouble: _Trouble) -> _Said:
+    """A line that fits no block above it."""
+    if trouble.char in _CLOSING.values() and trouble.char:
+        opening = "[" if trouble.char == "]" else "{"
+        return trouble.here(
+            1, f"{trouble.char!r} closes nothing", f"delete it, or open it with {opening}"
         )
+    if re.match(r"-(\s|$)", trouble.text(trouble.line)[trouble.column :]):
+        mend = "write `key:` above it, or align it with the entries above"
+        return trouble.here(1, "a list entry where a key is expected", mend)
+    return trouble.here(
+        0, "this line's indentation fits nothing above it", "align it with the lines of its section"
+    )

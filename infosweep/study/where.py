@@ -160,6 +160,8 @@ class _Parser:
                 return self._comparison(node, depth)
             case ast.Name(id=name):
                 return self._flag(node, name)
+            case _:
+                pass
         raise self._fault(
             node, "this is no condition", "compare it with something, as depth == 5", grammar=True
         )
@@ -239,7 +241,7 @@ class _Parser:
                     node, "a condition needs no True or False", "write full_batch or not full_batch"
                 )
             case ast.Constant(value=int() | float() | str() as constant):
-                return lambda cell: constant
+                return lambda _: constant
             case ast.Name(id=name):
                 return self._column(node, name)
             case ast.UnaryOp(op=ast.USub() | ast.UAdd() as op, operand=operand):
@@ -247,6 +249,8 @@ class _Parser:
                 return (lambda cell: -inner(cell)) if negative else inner
             case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
                 return self._arithmetic(node, left, type(op), right, depth)
+            case _:
+                pass
         raise self._fault(
             node, f"`{self._source(node)}` can't stand in a condition", _GRAMMAR, grammar=True
         )
@@ -356,6 +360,8 @@ def _named(node: ast.expr, message: str, mend: str) -> tuple[str, str]:
                 "a condition can't be compared or calculated with",
                 "join conditions with and, or, not",
             )
+        case _:
+            pass
     return message, mend
 
 

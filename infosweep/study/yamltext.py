@@ -109,6 +109,7 @@ def _tabs(lines: list[str], source: Source, report: Report, error: yaml.MarkedYA
         return True
     for number in tabbed:
         _note_tab(source, number, lines[number].index("\t"), report)
+    fixed = lines
     for width in (2, 4, 8, 1):
         fixed = list(lines)
         for number, indent in tabbed.items():
@@ -140,7 +141,7 @@ def _mask(lines: list[str], error: yaml.MarkedYAMLError) -> bool:
 
     A masked value is there, but nothing more is said about it.
     """
-    opened = error.context is not None and re.search("flow|quoted|simple key", error.context)
+    opened = re.search("flow|quoted|simple key", error.context or "")
     mark = error.context_mark if opened and error.context_mark is not None else error.problem_mark
     if mark is None or not lines:
         return False
