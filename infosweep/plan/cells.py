@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from infosweep.errors import LimitError
+from infosweep.study.cells import axis_column, cell_sections, n_train_of
 from infosweep.study.settings import FOUR_AXES
+from infosweep.study.where import compile_where
 
 if TYPE_CHECKING:
     from infosweep.plan.trial import Scalar
@@ -50,9 +52,7 @@ class Cell:
     @property
     def n_train(self) -> int:
         """Training examples, validation part included."""
-        if self.train_size > 1:
-            return int(self.train_size)
-        return math.floor(self.train_size * self.task.n + 1e-9)
+        return n_train_of(self.task, self.train_size)
 
     @property
     def batch_as_written(self) -> int:
@@ -117,13 +117,9 @@ def _groups(study: StudySettings) -> list[_Group]:
 
 
 def _walk(study: StudySettings, groups: list[_Group]) -> Iterator[Cell]:
-    if study.where:
-        from infosweep.study.where import compile_where
     conditions = [compile_where(text) for text in study.where]
     names = [name for group, _ in groups for name in group]
     further = [name for name in study.axes if name not in FOUR_AXES]
-    if further:
-        from infosweep.study import axis_column, cell_sections
     columns = {name: axis_column(study, name) for name in further}
     # Few settings of the further axes, many cells: each is validated once.
     sections: dict[tuple[Any, ...], tuple[AnyTask, MlpSettings, TrainingSettings]] = {}
@@ -131,11 +127,7 @@ def _walk(study: StudySettings, groups: list[_Group]) -> Iterator[Cell]:
         values = dict(zip(names, itertools.chain.from_iterable(point), strict=True))
         key = tuple(values[name] for name in further)
         if key not in sections:
-            sections[key] = (
-                cell_sections(study, values)
-                if further
-                else (study.task, study.model, study.training)
-            )
+            sections[key] = cell_sections(study, values)
         cell = Cell(
             *sections[key],
             **{name: values[name] for name in FOUR_AXES},

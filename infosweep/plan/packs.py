@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from infosweep.errors import StoreError
+from infosweep.errors import StoreError, StudyError
 from infosweep.plan.cost import TORCH_PACK, is_torch, trial_seconds
 from infosweep.plan.ids import pack_id_of
 from infosweep.plan.trial import Pack
@@ -74,9 +74,10 @@ def pack_from_json(payload: Mapping[str, Any]) -> Pack:
             trial_from_content(trial["content"], trial["extra"]) for trial in payload["trials"]
         )
         pack = Pack(payload["pack_id"], trials)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, StudyError) as error:
+        reason = str(error).partition("\n")[0]
         raise StoreError(
-            f"a kept pack cannot be read: {error}",
+            f"a kept pack cannot be read ({type(error).__name__}: {reason})",
             "it is damaged or of another version of infosweep; run with that version, or remove its "
             "file from `_meta/packs`",
         ) from error
