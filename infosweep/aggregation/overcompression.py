@@ -1,0 +1,379 @@
+"""Overcompression (C7): with little data and a large network, information about the label is lost again.
+
+The drop of label information after its rise, cross-fitted (see `drop`), study minus control, in a measure that
+a monotone rescaling of the output can't change: i_rank with two classes, else i_decision. The literature's
+figure, I(T;Y) of softmax and last hidden layer in bins minus its permutation null (Shwartz-Ziv & Tishby 2017),
+stands beside it: a drop found only there is the output saturating inside the bins, and is no support.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from infosweep.aggregation.drop import Drops, cross_fitted_drop
+from infosweep.aggregation.ends import invariant_measures
+from infosweep.aggregation.grid import Cell, Curve, Grid
+from infosweep.aggregation.rows import (
+    ADD_CONTROL,
+    NOTHING_TO_LEARN,
+    Verdict,
+    by_holm,
+    by_interval,
+    cell_columns,
+    few_seeds,
+    interval_columns,
+    left_out,
+    notes,
+    table,
+)
+from infosweep.aggregation.statistics import (
+    ALPHA,
+    MIN_SEEDS,
+    NO_SEEDS,
+    NO_TREND,
+    NOTHING,
+    Interval,
+    PerSeed,
+    Trend,
+    complete,
+    mean_over,
+    page_trend,
+    paired,
+    t_interval,
+)
+from infosweep.aggregation.strata import (
+    along,
+    describe,
+    first_variant,
+    held,
+    same_batches,
+    variants,
+)
+from infosweep.study.settings import estimator_id
+
+COUNTER_TEST = (
+    "study minus the control at label_noise 1; I(T;Y) in bins minus its null; the drop on train"
+)
+NO_RISE = "label information does not rise above its value before training"
+NO_WINDOWS = "too few checkpoints for a peak and an end window: at least 8 are needed"
+SATURATION = "a drop in bins alone: the outputs saturate inside the bins"
+
+
+class Measure:
+    """The drops of one measure in all cells, held out and on the training examples."""
+
+    def __init__(self, name: str, test: Mapping[Cell, Curve], train: Mapping[Cell, Curve]) -> None:
+        self.name = name
+        self.recorded = bool(test)
+        self.train_recorded = bool(train)
+        self.test = _drops(test)
+        self.train = _drops(train)
+
+    def effect(self, grid: Grid, cell: Cell) -> PerSeed:
+        """Return the drop held out, cell minus control, of the seeds that both have."""
+        control = grid.control_of(cell)
+        if cell not in self.test or control not in self.test:
+            return NO_SEEDS
+        (seeds, own), (others, null) = self.test[cell], self.test[control]
+        return paired((seeds, own.drop), (others, null.drop))
+
+    def values(self, cell: Cell, attribute: str, split: str = "test") -> PerSeed:
+        """Return an attribute of `Drops` per seed; empty where the cell has none."""
+        found = (self.test if split == "test" else self.train).get(cell)
+        return NO_SEEDS if found is None else (found[0], getattr(found[1], attribute))
+
+
+def _drops(curves: Mapping[Cell, Curve]) -> dict[Cell, tuple[NDArray[np.int64], Drops]]:
+    found = {}
+    for cell, curve in curves.items():
+        drops = cross_fitted_drop(curve.epochs, curve.values)
+        if drops is not None:
+            found[cell] = (curve.seeds, drops)
+    return found
+
+
+def _binned(grid: Grid, estimator: str, from_end: int) -> Measure:
+    """Return I(T;Y) minus its permutation null of a layer, on the split of the verdict where it was recorded."""
+    samples = grid.study.record.samples
+    held_out = "test" if "test" in samples else "all"
+
+    def curves(sample: str) -> dict[Cell, Curve]:
+        where = {"sample": sample, "estimator_id": estimator}
+        found = grid.curves("information", "i_ty", minus="i_ty_null", from_end=from_end, **where)
+        saturated = grid.curves("information", "saturated", from_end=from_end, **where)
+        # Where nearly every example has its own code, I(T;Y) minus its null is 0 whatever the layer holds.
+        return {
+            c: curve
+            for c, curve in found.items()
+            if c not in saturated or not _mostly(saturated[c])
+        }
+
+    layer = "softmax" if from_end == 0 else "last hidden layer"
+    return Measure(f"I(T;Y) of the {layer}, {estimator}", curves(held_out), curves("train"))
+
+
+def _mostly(saturated: Curve) -> bool:
+    return bool(saturated.values[:, -1].mean() > 0.5)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What the claim row says about one measure."""
+
+    effect: Interval
+    rise: Interval
+    drop: Interval
+    control: Interval
+    train: Interval
+    trend: Trend
+    verdict: Verdict
+    note: str
+
+
+def claim(grid: Grid, measure: Measure, cells: Sequence[Cell]) -> Claim:
+    """Judge C7 at the smallest train_size, greatest depth, lowest label_noise, mean over batch sizes.
+
+    Supported if the interval of study minus control lies above 0, drops shrink with more data (Page's p <= .05)
+    and the training examples show no drop; contradicted if the interval lies below 0.
+    """
+    base = held(cells, train_size=False, depth=True, label_noise=False)
+    if not base:
+        return Claim(
+            NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NO_TREND, "undecided", NOTHING_TO_LEARN
+        )
+    key = (base[0].axes["depth"], base[0].axes["label_noise"])
+    sizes = same_batches(
+        along([c for c in cells if (c.axes["depth"], c.axes["label_noise"]) == key], "train_size")
+    )
+    smallest = sizes[0]
+    has_control = all(grid.control_of(cell) is not None for cell in smallest)
+    effect = t_interval(mean_over([measure.effect(grid, cell) for cell in smallest])[1])
+    rise = t_interval(mean_over([measure.values(cell, "rise") for cell in smallest])[1])
+    train = t_interval(mean_over([measure.values(cell, "drop", "train") for cell in smallest])[1])
+    drop = t_interval(mean_over([measure.values(cell, "drop") for cell in smallest])[1])
+    controls = [control for cell in smallest if (control := grid.control_of(cell)) is not None]
+    control = t_interval(mean_over([measure.values(cell, "drop") for cell in controls])[1])
+    by_size = [mean_over([measure.effect(grid, cell) for cell in group]) for group in sizes]
+    trend = page_trend(complete([size for size in by_size if size[0].size])[1], increasing=False)
+    said = [
+        "" if has_control else ADD_CONTROL,
+        "" if measure.recorded else f"{measure.name} held out was not recorded (split test)",
+        NO_WINDOWS if measure.recorded and not measure.test else "",
+        few_seeds(effect.n) if has_control and measure.test else "",
+    ]
+    verdict = "undecided" if any(said) else by_interval(effect)
+    if not any(said):
+        if not rise.low > 0:
+            verdict, said = "undecided", [NO_RISE]
+        elif verdict == "undecided":
+            said = ["the interval of study minus control holds 0"]
+        elif verdict == "supported" and (said := _objections(train, trend, measure)):
+            verdict = "undecided"
+    empty = [
+        grid.label(cell)
+        for cell in smallest
+        if measure.test and not measure.values(cell, "drop")[0].size
+    ]
+    said += [f"no seed finished at {label}" for label in empty]
+    return Claim(effect, rise, drop, control, train, trend, verdict, notes(*said))
+
+
+def _objections(train: Interval, trend: Trend, measure: Measure) -> list[str]:
+    said = []
+    if trend.n_columns < 2:
+        said.append("one train_size: no trend over data can be tested; add others")
+    elif not trend.p <= ALPHA:
+        said.append("drops do not shrink with more data (Page's test)")
+    if not measure.train_recorded:
+        said.append("the training examples were not recorded (split train)")
+    elif train.low > 0:
+        said.append("the training examples show a drop too: the network unlearns them")
+    return said
+
+
+def rows(grid: Grid) -> pd.DataFrame:
+    """Return the finding: one row per cell below label_noise 1, and the claim's row first, with cell null."""
+    main, *others = (
+        Measure(
+            name,
+            grid.curves("curves", name, split="test"),
+            grid.curves("curves", name, split="train"),
+        )
+        for name in invariant_measures(grid)
+    )
+    ids = [estimator_id(settings) for settings in grid.study.estimators]
+    binned = [(_binned(grid, each, 0), _binned(grid, each, 1)) for each in ids]
+    alternatives = [*others, *(measure for pair in binned for measure in pair)]
+    alternatives = [measure for measure in alternatives if measure.recorded]
+    learning = [cell for cell in grid.cells if not cell.is_control]
+    out = [_claim_row(grid, main, alternatives, binned[0], learning)]
+    return table(
+        "overcompression", "C7", out + _cell_rows(grid, main, alternatives, binned[0], learning)
+    )
+
+
+def _claim_row(
+    grid: Grid,
+    main: Measure,
+    alternatives: Sequence[Measure],
+    binned: tuple[Measure, Measure],
+    learning: list[Cell],
+) -> dict[str, Any]:
+    cells = first_variant(grid, learning)
+    result = claim(grid, main, cells)
+    judged = {measure.name: claim(grid, measure, cells) for measure in alternatives}
+    flips = [name for name, other in judged.items() if other.verdict != result.verdict]
+    for name, others in variants(grid, learning)[1:]:
+        if claim(grid, main, others).verdict != result.verdict:
+            flips.append(name)
+    base = held(cells, train_size=False, depth=True, label_noise=False)
+    softmax, hidden = (
+        judged.get(measure.name) or claim(grid, measure, cells) for measure in binned
+    )
+    # A drop in bins that the invariant measure does not show is saturation, whatever else the claim asks for.
+    only_binned = [
+        measure.name
+        for measure, each in zip(binned, (softmax, hidden), strict=True)
+        if each.effect.n >= MIN_SEEDS and each.effect.low > 0 and not result.effect.low > 0
+    ]
+    saturates = bool(only_binned)
+    flips += [name for name in only_binned if name not in flips]
+    by_depth = _depth_trend(grid, main, cells)
+    return {
+        "cell": None,
+        "verdict": result.verdict,
+        **_effect(result.effect),
+        "p": result.trend.p,
+        "n_seeds": result.effect.n,
+        "flips_under": flips,
+        "counter_test": COUNTER_TEST,
+        "unit": "bits",
+        "margin": 0.0,
+        "n_left_out": max((cell.n_planned for cell in base), default=0) - result.effect.n,
+        "note": notes(
+            result.note,
+            SATURATION if saturates else "",
+            f"at {where}" if (where := describe(grid, base, "")) else "",
+        ),
+        "measure": main.name,
+        **_beside(result.drop, result.control, result.train, result.rise),
+        **interval_columns("fixed_bin_effect", softmax.effect),
+        **interval_columns("fixed_bin_drop", softmax.drop),
+        **interval_columns("hidden_bin_effect", hidden.effect),
+        **interval_columns("hidden_bin_drop", hidden.drop),
+        "saturation": saturates,
+        **interval_columns("trend", result.trend.correlation),
+        "trend_p": result.trend.p,
+        **interval_columns("depth_trend", by_depth.correlation),
+        "depth_trend_p": by_depth.p,
+    }
+
+
+def _depth_trend(grid: Grid, measure: Measure, cells: Sequence[Cell]) -> Trend:
+    """Test whether drops grow with depth at the smallest train_size and lowest label_noise."""
+    groups = same_batches(along(held(cells, train_size=False, label_noise=False), "depth"))
+    return page_trend(
+        complete([mean_over([measure.effect(grid, c) for c in group]) for group in groups])[1]
+    )
+
+
+def _cell_rows(
+    grid: Grid,
+    main: Measure,
+    alternatives: Sequence[Measure],
+    binned: tuple[Measure, Measure],
+    learning: list[Cell],
+) -> list[dict[str, Any]]:
+    # A study of controls alone still names its cells, none of them with an effect.
+    cells = learning or grid.cells
+    verdicts = {measure.name: _judge(grid, measure, cells) for measure in (main, *alternatives)}
+    out = []
+    for place, cell in enumerate(cells):
+        verdict, p, effect, note = verdicts[main.name][place]
+        flips = [
+            measure.name for measure in alternatives if verdicts[measure.name][place][0] != verdict
+        ]
+        own = t_interval(main.values(cell, "drop")[1])
+        control = grid.control_of(cell)
+        null = NOTHING if control is None else t_interval(main.values(control, "drop")[1])
+        softmax, hidden = (t_interval(measure.effect(grid, cell)[1]) for measure in binned)
+        saturates = verdict != "supported" and any(
+            m.name in verdicts and verdicts[m.name][place][0] == "supported" for m in binned
+        )
+        row = {
+            **cell_columns(grid, cell),
+            "verdict": verdict,
+            **_effect(effect),
+            "p": p,
+            "n_seeds": effect.n or own.n,
+            "flips_under": flips,
+            "counter_test": COUNTER_TEST,
+            "unit": "bits",
+            "margin": 0.0,
+            "n_left_out": cell.n_planned - (effect.n or own.n),
+            "note": notes(note, SATURATION if saturates else "", left_out(cell.n_planned - own.n)),
+            "measure": main.name,
+            **_beside(
+                own,
+                null,
+                t_interval(main.values(cell, "drop", "train")[1]),
+                t_interval(main.values(cell, "rise")[1]),
+            ),
+            **interval_columns("fixed_bin_effect", softmax),
+            **interval_columns("fixed_bin_drop", t_interval(binned[0].values(cell, "drop")[1])),
+            **interval_columns("hidden_bin_effect", hidden),
+            **interval_columns("hidden_bin_drop", t_interval(binned[1].values(cell, "drop")[1])),
+            "saturation": saturates,
+            **interval_columns("end_information", t_interval(main.values(cell, "end")[1])),
+            "peak_epoch": t_interval(main.values(cell, "peak_time")[1]).mean,
+            "n_train": cell.trial.n_train,
+            "n_parameters": cell.n_parameters,
+        }
+        out.append(row)
+    return out
+
+
+def _judge(
+    grid: Grid, measure: Measure, cells: Sequence[Cell]
+) -> list[tuple[Verdict, float, Interval, str]]:
+    """Return verdict, Holm's p, study minus control and what stands against a verdict, of each cell."""
+    effects: list[Interval] = []
+    against: list[str] = []
+    for cell in cells:
+        learns = not cell.is_control
+        effect = t_interval(measure.effect(grid, cell)[1]) if learns else NOTHING
+        effects.append(effect)
+        rise = t_interval(measure.values(cell, "rise")[1])
+        if not learns:
+            against.append(NOTHING_TO_LEARN)
+        elif grid.control_of(cell) is None:
+            against.append(ADD_CONTROL)
+        elif measure.recorded and not measure.test:
+            against.append(NO_WINDOWS)
+        elif effect.n < MIN_SEEDS:
+            against.append(few_seeds(effect.n))
+        else:
+            against.append("" if rise.low > 0 else NO_RISE)
+    judged: list[tuple[Verdict, float, Interval, str]] = []
+    for (verdict, p), effect, note in zip(by_holm(effects), effects, against, strict=True):
+        judged.append(("undecided" if note else verdict, p, effect, note))
+    return judged
+
+
+def _effect(interval: Interval) -> dict[str, float]:
+    return {"effect": interval.mean, "low": interval.low, "high": interval.high}
+
+
+def _beside(drop: Interval, control: Interval, train: Interval, rise: Interval) -> dict[str, float]:
+    return {
+        **interval_columns("drop", drop),
+        **interval_columns("control_drop", control),
+        **interval_columns("train_drop", train),
+        **interval_columns("rise", rise),
+    }
