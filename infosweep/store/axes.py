@@ -1,4 +1,4 @@
-"""Further axes that some packs have a column for and others have not.
+"""Columns of tables with a study's further axes, and axes that some packs have no column for.
 
 An axis that was added after a study had run has no column in the older files, though its value is among the
 settings of each older trial. It is read from there, so that a table looks as if the axis had always been.
@@ -6,22 +6,63 @@ settings of each older trial. It is read from there, so that a table looks as if
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, cast
 
-from pydantic import BaseModel
-
-from infosweep.plan.trial import Trial
+from infosweep.errors import InfosweepError
 from infosweep.store.commit import Commit
-from infosweep.store.schemas import merge_extra
+from infosweep.tables import TRIAL_COLUMNS, Column, Table, Type
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from infosweep.plan.trial import Trial
 
 
-def extra_of(commits: Mapping[str, Commit]) -> dict[str, str]:
-    """Return all further axes' columns of a study and their types."""
-    return merge_extra(commit.extra for commit in commits.values())
+def extra_types(values: Mapping[str, Iterable[object]]) -> dict[str, str]:
+    """Return the type of each further axis' column, by all the values of the axis.
+
+    >>> extra_types({"learning_rate": [1, 0.1], "activation": ["relu"], "probe": [10, 20]})
+    {'learning_rate': 'double', 'activation': 'string', 'probe': 'int64'}
+    """
+    return {name: _common_type(map(_type_of, each)) for name, each in values.items()}
+
+
+def _type_of(value: object) -> str:
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, Integral):
+        return "int64"
+    return "double" if isinstance(value, Real) else "string"
+
+
+def _common_type(types: Iterable[str]) -> str:
+    found = set(types)
+    if len(found) == 1:
+        return found.pop()
+    return "double" if found == {"int64", "double"} else "string"
+
+
+def merge_extra(several: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Return the columns of several sets of further axes, each of a type that holds every value."""
+    types: dict[str, set[str]] = {}
+    for extra in several:
+        for name, kind in extra.items():
+            types.setdefault(name, set()).add(kind)
+    return {name: _common_type(types[name]) for name in sorted(types)}
+
+
+def table_columns(table: Table, extra: Mapping[str, str] | None = None) -> tuple[Column, ...]:
+    """Return a table's columns in order: those of every table, further axes, its own.
+
+    A further axis that is also a column of the table (`learning_rate` in `trials`) is there once.
+    """
+    taken = {column.name for column in (*TRIAL_COLUMNS, *table.columns)}
+    further = tuple(
+        Column(name, cast(Type, kind), "", "axis of the study", nullable=True)
+        for name, kind in sorted((extra or {}).items())
+        if name not in taken
+    )
+    return (*TRIAL_COLUMNS, *further, *table.columns)
 
 
 def packs_lacking(commits: Mapping[str, Commit], extra: Mapping[str, str]) -> dict[str, list[str]]:
@@ -33,34 +74,30 @@ def packs_lacking(commits: Mapping[str, Commit], extra: Mapping[str, str]) -> di
     return {pack_id: columns for pack_id, columns in lacking.items() if columns}
 
 
-def setting_of(trial: Trial, column: str) -> Any:
-    """Return the setting of a trial that an axis' column holds; None where it cannot be told.
+def older_value(settings: str, column: str) -> Any:
+    """Return what a trial without an axis' column would have in it; None where that cannot be told.
 
-    The column is a field's name, or section and field joined by `_`.
+    Args:
+        settings: the trial's canonical JSON (`trials.settings`), in which defaults are left out.
+        column: a field's name, or section and field joined by `_`.
     """
-    found = []
-    for section in ("task", "model", "training", "record"):
-        settings = getattr(trial, section)
-        for name in type(settings).model_fields:
-            if column in (name, f"{section}_{name}"):
-                found.append(getattr(settings, name))
-    if len(found) != 1 or isinstance(found[0], BaseModel):
-        return None
-    value = found[0]
-    return list(value) if isinstance(value, tuple) else value
-
-
-def values_lacking(trials: pa.Table, columns: list[str]) -> dict[str, dict[str, Any]]:
-    """Return by trial id the values of columns, from `trials` with columns trial_id and settings."""
     from infosweep.plan.trials import trial_from_content
 
-    values = {}
-    for trial_id, content in zip(
-        trials.column("trial_id").to_pylist(), trials.column("settings").to_pylist(), strict=True
-    ):
-        try:
-            trial = trial_from_content(content)
-        except Exception:  # settings of a version that this one cannot read: the column stays null
-            continue
-        values[trial_id] = {column: setting_of(trial, column) for column in columns}
-    return values
+    try:
+        trial = trial_from_content(settings)
+    except (InfosweepError, KeyError, TypeError, ValueError):
+        return None  # written by a version whose settings this one cannot read
+    return _setting(trial, column)
+
+
+def _setting(trial: Trial, column: str) -> Any:
+    found = [
+        getattr(section, field)
+        for name in ("task", "model", "training", "record")
+        for section in [getattr(trial, name)]
+        for field in type(section).model_fields
+        if column in (field, f"{name}_{field}")
+    ]
+    if len(found) != 1 or not isinstance(found[0], bool | int | float | str):
+        return None
+    return found[0]

@@ -51,13 +51,34 @@ def _reason(error: Exception) -> str:
     return re.sub(r"^(Generic \w+ error|Object at location .*?(not found)?): ", "", line)
 
 
+# What the system's error numbers and the services' words mean: (marks, what is wrong, mend).
 _MENDS = (
-    (("os error 28", "QuotaExceeded", "os error 122"), "the disk is full", "free some space, then run again; what is committed is kept"),
-    (("os error 30",), "the file system is read-only", "choose another folder with --store"),
-    (("os error 13", "os error 1)", "AccessDenied", "PermissionDenied"), "permission denied", "check who owns the store, or choose another with --store"),
-    (("os error 20", "os error 17"), "a file stands where a folder is needed", "move it away, or choose another store with --store"),
-    (("os error 24",), "too many open files", "raise the limit with `ulimit -n 4096`"),
-)  # fmt: skip
+    (
+        ("os error 28", "os error 122", "QuotaExceeded"),
+        "the disk is full",
+        "free some space, then run again; what is committed is kept",
+    ),
+    (
+        ("os error 30",),
+        "the file system is read-only",
+        "choose another folder with --store",
+    ),
+    (
+        ("os error 13", "os error 1)", "AccessDenied", "PermissionDenied"),
+        "permission denied",
+        "check who owns the store, or choose another with --store",
+    ),
+    (
+        ("os error 20", "os error 17"),
+        "a file stands where a folder is needed",
+        "move it away, or choose another store with --store",
+    ),
+    (
+        ("os error 24",),
+        "too many open files",
+        "raise the limit with `ulimit -n 4096`",
+    ),
+)
 
 
 @contextmanager

@@ -15,8 +15,19 @@ from infosweep.tables import SCHEMA_VERSION
 
 # Packages whose version can change a number or a file.
 _PACKAGES = (
-    "infosweep", "numpy", "numba", "llvmlite", "scipy", "scikit-learn", "torch", "ray", "pyarrow", "pandas", "duckdb", "obstore",
-)  # fmt: skip
+    "infosweep",
+    "numpy",
+    "numba",
+    "llvmlite",
+    "scipy",
+    "scikit-learn",
+    "torch",
+    "ray",
+    "pyarrow",
+    "pandas",
+    "duckdb",
+    "obstore",
+)
 
 
 def _version(package: str) -> str | None:

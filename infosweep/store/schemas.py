@@ -7,13 +7,14 @@ nullable column is typed from the start (a null-typed column makes pandas raise 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from infosweep.tables import SCHEMA_VERSION, TABLES, TRIAL_COLUMNS, Column, Table
+from infosweep.store.axes import table_columns
+from infosweep.tables import SCHEMA_VERSION, TABLES, Table
 
 ARROW_TYPES: dict[str, pa.DataType] = {
     "string": pa.string(),
@@ -25,53 +26,6 @@ ARROW_TYPES: dict[str, pa.DataType] = {
 METADATA_KEY = b"infosweep"  # the footer's entry: JSON
 
 
-def extra_types(values: Mapping[str, Iterable[object]]) -> dict[str, str]:
-    """Return the type of each further axis' column, by all the values of the axis.
-
-    >>> extra_types({"learning_rate": [1, 0.1], "hidden": ["[3]"], "steps": [10, 20]})
-    {'learning_rate': 'double', 'hidden': 'string', 'steps': 'int64'}
-    """
-    return {name: _common_type(map(_type_of, each)) for name, each in values.items()}
-
-
-def _type_of(value: object) -> str:
-    if isinstance(value, bool | np.bool_):
-        return "bool"
-    if isinstance(value, int | np.integer):
-        return "int64"
-    return "double" if isinstance(value, float | np.floating) else "string"
-
-
-def _common_type(types: Iterable[str]) -> str:
-    found = set(types)
-    if len(found) == 1:
-        return found.pop()
-    return "double" if found == {"int64", "double"} else "string"
-
-
-def merge_extra(several: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    """Return the columns of all of several sets of further axes, each of a type that holds every value."""
-    types: dict[str, set[str]] = {}
-    for extra in several:
-        for name, kind in extra.items():
-            types.setdefault(name, set()).add(kind)
-    return {name: _common_type(types[name]) for name in sorted(types)}
-
-
-def table_columns(table: Table, extra: Mapping[str, str]) -> tuple[Column, ...]:
-    """Return a table's columns in order: those of every table, further axes, its own.
-
-    A further axis that is also a column of the table (`learning_rate` in `trials`) is there once.
-    """
-    taken = {column.name for column in (*TRIAL_COLUMNS, *table.columns)}
-    further = tuple(
-        Column(name, kind, "", "axis of the study", nullable=True)  # pyright: ignore[reportArgumentType]
-        for name, kind in sorted(extra.items())
-        if name not in taken
-    )
-    return (*TRIAL_COLUMNS, *further, *table.columns)
-
-
 def arrow_schema(table: Table, extra: Mapping[str, str] | None = None) -> pa.Schema:
     """Return a table's schema; fields carry `unit` and `about`, the schema its version and all units.
 
@@ -79,7 +33,7 @@ def arrow_schema(table: Table, extra: Mapping[str, str] | None = None) -> pa.Sch
         table: the table.
         extra: further axes' columns and their types (`string`, `int64`, `double`, `bool`).
     """
-    columns = table_columns(table, extra or {})
+    columns = table_columns(table, extra)
     fields = [
         pa.field(
             column.name,

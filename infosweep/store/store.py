@@ -184,11 +184,8 @@ class StudyStore:
 
     def claims(self) -> list[Claim]:
         """Return the claims of attempts that have not ended, whether they are running or lost."""
-        found = []
-        for record in self._read_all("claims").values():
-            if record is not None:
-                found.append(Claim.from_record(record))
-        return found
+        records = self._read_all("claims").values()
+        return [Claim.from_record(record) for record in records if record is not None]
 
     # --- packs -----------------------------------------------------------------------------------------
 

@@ -1,0 +1,196 @@
+"""What SQL may be run: one SELECT over the study's tables, known from its syntax tree and by default refused.
+
+DuckDB types `WITH x AS (COPY … TO 'f') SELECT …` as a SELECT and writes (also INSERT, UPDATE, DELETE), so the
+kind of the statement says nothing. The tree that `json_serialize_sql` gives is walked instead, and a node that
+is not listed here is refused. It is the first of two barriers: the connection itself (query.py) can reach
+nothing but a read-only view of the tables' files.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from infosweep.errors import QueryError
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_QUERIES = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
+_TABLES = {
+    "BASE_TABLE",
+    "SUBQUERY",
+    "JOIN",
+    "TABLE_FUNCTION",
+    "EXPRESSION_LIST",
+    "PIVOT",
+    "EMPTY",
+}
+_MODIFIERS = {
+    "ORDER_MODIFIER",
+    "LIMIT_MODIFIER",
+    "LIMIT_PERCENT_MODIFIER",
+    "DISTINCT_MODIFIER",
+    "ORDER_DEFAULT",
+    "ASCENDING",
+    "DESCENDING",
+}
+_ALLOWED = _QUERIES | _TABLES | _MODIFIERS
+_EXPRESSIONS = {
+    "BETWEEN",
+    "CASE",
+    "CAST",
+    "COLLATE",
+    "COLUMN_REF",
+    "COMPARISON",
+    "CONJUNCTION",
+    "CONSTANT",
+    "FUNCTION",
+    "LAMBDA",
+    "LAMBDA_REF",
+    "OPERATOR",
+    "POSITIONAL_REFERENCE",
+    "STAR",
+    "SUBQUERY",
+    "TYPE",
+    "WINDOW",
+}
+_TABLE_FUNCTIONS = {"unnest", "range", "generate_series"}
+# What looks at or changes something other than the rows: environment, settings, sequences, files, time.
+_REFUSED_FUNCTIONS = re.compile(
+    r"getenv|current_setting|getvariable|setseed|nextval|currval|setval|write_log|txid_current"
+    r"|\w*sleep\w*|which_secret|json_execute\w*|query|query_table|glob|sniff_\w+|read_\w+|parquet_\w+"
+    r"|(__internal|duckdb|pragma|pg|has|inet)_\w+",
+    re.IGNORECASE,
+)
+
+_LONGEST, _DEEPEST = 100_000, 200  # characters, brackets
+
+ONE_SELECT = "query takes one SELECT and nothing else"
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """Return ``; did you mean '…'?`` where a known word is near, else nothing."""
+    found = difflib.get_close_matches(word.lower(), list(words), n=1)
+    return f"; did you mean '{found[0]}'?" if found else ""
+
+
+def check(connection: DuckDBPyConnection, sql: str, tables: Iterable[str]) -> set[str]:
+    """Refuse what is not one SELECT over known tables; return the tables that it reads.
+
+    Args:
+        connection: any DuckDB connection; it only parses.
+        sql: the query.
+        tables: names of the tables there are.
+
+    Raises:
+        QueryError: it is refused; the message says why, in one line.
+    """
+    tree = _parse(connection, sql)
+    nodes = list(_nodes(tree["statements"]))
+    for node in nodes:
+        _check_node(node)
+    local = {
+        str(entry["key"]).lower()
+        for node in nodes
+        for entry in (node.get("cte_map") or {}).get("map", [])
+    }
+    return set(_tables_read(nodes, set(tables), local))
+
+
+def _depth(sql: str) -> int:
+    """Return how deeply brackets are nested, brackets in texts included."""
+    deepest = depth = 0
+    for character in sql:
+        depth += (character in "([{") - (character in ")]}")
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _parse(connection: DuckDBPyConnection, sql: str) -> dict[str, Any]:
+    # DuckDB's parser needs seconds for a thousand brackets, and cannot be interrupted.
+    if len(sql) > _LONGEST or _depth(sql) > _DEEPEST:
+        raise QueryError("the query is too long or nested too deeply")
+    row = connection.execute("select json_serialize_sql(?::varchar)", [sql]).fetchone()
+    assert row is not None
+    try:
+        tree = json.loads(row[0])
+    except RecursionError:
+        raise QueryError("the query is too long or nested too deeply") from None
+    if tree["error"]:
+        raise _refusal(sql, tree)
+    n_statements = len(tree["statements"])
+    if n_statements != 1:
+        found = "there is none" if n_statements == 0 else f"there are {n_statements} statements"
+        raise QueryError(f"{ONE_SELECT}; {found}", "give one SELECT, without `;` inside")
+    return tree
+
+
+def _refusal(sql: str, tree: dict[str, Any]) -> QueryError:
+    if tree["error_type"] == "not implemented":
+        word = re.match(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*(\w+)", sql, re.DOTALL)
+        found = f"; this is {word[1].upper()}" if word else ""
+        return QueryError(f"{ONE_SELECT}{found}", "results are changed by runs alone")
+    where = f" (at character {int(tree['position']) + 1})" if tree.get("position") else ""
+    message = str(tree["error_message"]).partition("\n")[0]
+    return QueryError(f"SQL that cannot be read: {message}{where}")
+
+
+def _nodes(tree: object) -> Iterator[dict[str, Any]]:
+    """Yield every object of a tree; without recursion, since a query may be nested deeply."""
+    stack = [tree]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, dict):
+            yield value
+            stack.extend(value.values())
+        elif isinstance(value, list):
+            stack.extend(value)
+
+
+def _check_node(node: dict[str, Any]) -> None:
+    kind = node.get("type")
+    if "class" in node:
+        if node["class"] == "PARAMETER":
+            raise QueryError("the query has a parameter ($1 or ?)", "write the value in its place")
+        if node["class"] not in _EXPRESSIONS:
+            raise _refused(str(node["class"]))
+        name = str(node.get("function_name") or "")
+        if node["class"] in ("FUNCTION", "WINDOW") and _REFUSED_FUNCTIONS.fullmatch(name):
+            raise QueryError(f"the function {name} is not allowed in a query", _READS)
+    elif isinstance(kind, str) and kind not in _ALLOWED:
+        raise _refused(kind)
+    if kind == "TABLE_FUNCTION":
+        name = str((node.get("function") or {}).get("function_name") or "")
+        if name.lower() not in _TABLE_FUNCTIONS:
+            raise QueryError(f"the function {name} is not allowed in a query", _READS)
+
+
+_READS = "a query reads the study's tables; `infosweep query --tables` lists them"
+
+
+def _refused(kind: str) -> QueryError:
+    what = kind.removesuffix("_QUERY_NODE").removesuffix("_NODE").removesuffix("_REF")
+    return QueryError(f"{ONE_SELECT}; it has {what} in it", _READS)
+
+
+def _tables_read(
+    nodes: Iterable[dict[str, Any]], tables: set[str], local: set[str]
+) -> Iterator[str]:
+    for node in nodes:
+        if node.get("type") != "BASE_TABLE" or "class" in node:
+            continue
+        path = [str(part) for part in (node.get("qualified_name") or {}).get("path", [])]
+        name = str(node.get("table_name") or path[-1])
+        qualified = len(path) > 1 or node.get("schema_name") or node.get("catalog_name")
+        if not qualified and name.lower() in tables:
+            yield name.lower()
+        elif qualified or name.lower() not in local:
+            written = ".".join(path) or name
+            raise QueryError(
+                f"there is no table '{written}'{nearest(written, sorted(tables))}",
+                f"tables: {', '.join(sorted(tables))}",
+            )
