@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from infosweep.plan.checkpoints import count_checkpoints
+from infosweep.plan.engine import engine_of
 from infosweep.study.settings import n_parameters
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def trial_seconds(trial: Trial, pack_size: int = 1) -> float:
     parameters, units = n_parameters(widths), sum(widths[1:])
     example = FUSED_PRODUCT * parameters + FUSED_UNIT * units
     step = FUSED_STEP + FUSED_PARAMETER * parameters + trial.batch_used * example
-    if is_torch(trial):
+    if engine_of(trial) == "torch":
         step = TORCH_FACTOR * step + TORCH_STEP / pack_size
     checkpoint = MEASURE_CHECKPOINT + MEASURE_EXAMPLE * _examples_measured(trial)
     # Gradient moments are one more pass without an optimiser; the forward pass is a third of a step.
@@ -97,11 +98,6 @@ def trial_seconds(trial: Trial, pack_size: int = 1) -> float:
 def pack_seconds(trials: Sequence[Trial]) -> float:
     """Return the seconds that a pack takes on one core; its trials are alike."""
     return len(trials) * trial_seconds(trials[0], len(trials))
-
-
-def is_torch(trial: Trial) -> bool:
-    """Return whether the torch engine trains a trial."""
-    return trial.training.engine == "torch"
 
 
 def estimate(packs: Iterable[Pack], workers: int) -> Estimate:
@@ -121,7 +117,7 @@ def estimate(packs: Iterable[Pack], workers: int) -> Estimate:
         )
         held.append(HELD_BYTES * (information + curves + gradients))
     busy = min(workers, len(packs))
-    torch = TORCH_BYTES if any(is_torch(pack.trials[0]) for pack in packs) else 0.0
+    torch = TORCH_BYTES if any(engine_of(pack.trials[0]) == "torch" for pack in packs) else 0.0
     memory = DRIVER_BYTES + busy * (WORKER_BYTES + torch + max(held))
     return Estimate(max(sum(seconds) / busy, *seconds), round(memory), round(store))
 

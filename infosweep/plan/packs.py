@@ -11,7 +11,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from infosweep.errors import StoreError, StudyError
-from infosweep.plan.cost import TORCH_PACK, is_torch, trial_seconds
+from infosweep.plan.cost import TORCH_PACK, trial_seconds
+from infosweep.plan.engine import engine_of
 from infosweep.plan.ids import pack_id_of
 from infosweep.plan.trial import Pack
 from infosweep.plan.trials import trial_from_content
@@ -48,7 +49,7 @@ def make_packs(
             chunks = [group[i : i + size] for i in range(0, len(group), size)]
         else:
             count = round(seconds[key] * len(group) / target)
-            if is_torch(group[0]):  # small packs are slow there, and large ones no faster
+            if engine_of(group[0]) == "torch":  # small packs are slow there, and large ones no faster
                 count = min(max(count, -(-len(group) // TORCH_PACK)), -(-len(group) // 8))
             chunks = _even(group, count)
         packs += [Pack(_free_id(chunk, taken), tuple(chunk)) for chunk in chunks]

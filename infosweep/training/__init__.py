@@ -8,24 +8,9 @@ Both draw the same initial weights and the same batches and take the same optimi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from infosweep.plan.engine import engine_of
 
-from infosweep.study.settings import n_parameters
-
-if TYPE_CHECKING:
-    from infosweep.plan.trial import Trial
-
-FUSED_PARAMETERS = 100_000
-FUSED_INPUTS = 1024
-
-
-def engine_of(trial: Trial) -> Literal["fused", "torch"]:
-    """Return the engine that trains a trial; its settings alone decide, never the hardware."""
-    if trial.training.engine != "auto":
-        return trial.training.engine
-    widths = trial.layer_widths
-    small = n_parameters(widths) <= FUSED_PARAMETERS and widths[0] <= FUSED_INPUTS
-    return "fused" if small else "torch"
+__all__ = ["engine_of", "warm_up"]
 
 
 def warm_up() -> None:
