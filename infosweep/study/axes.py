@@ -4,19 +4,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from infosweep.study.faults import Place, Report, did_you_mean, listed, nearest
 from infosweep.study.kinds import (
     BAD,
+    LARGEST,
     Choice,
     Kind,
     ListOf,
     Number,
     Schema,
     WordOr,
+    number_mend,
     unavailable,
     whole,
 )
@@ -46,9 +48,18 @@ class TrainSize:
     def read(self, node: Node, report: Report, what: str, example: str = "") -> Any:
         """Return a float for a fraction, an int for a count."""
         value = node.value
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 1:
-            return whole(2).read(node, report, f"{what}, where above 1,", "2048")
-        return Number(over=0, most=1).read(node, report, what, "0.85")
+        rule = "a fraction in (0, 1] or a count >= 2"
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            mend = number_mend(node) or "write a fraction, as 0.85, or a count, as 2048"
+            report.add(node.place, f"{what} must be {rule}, not {describe(node)}", mend)
+            return BAD
+        if 0 < value <= 1:
+            return float(value)
+        if value >= 2 and value == value // 1 and value <= LARGEST:
+            return int(value)
+        mend = "write a fraction up to 1, or a whole number of examples"
+        report.add(node.place, f"{what} must be {rule}, not {describe(node)}", mend)
+        return BAD
 
     def schema(self) -> Schema:
         """Return either schema."""
@@ -123,12 +134,14 @@ class Axis:
         nodes: where each stands; empty for an axis that the study leaves out.
         place: where its name stands.
         length: how many values were asked for, where they are too many to hold.
+        good: whether all of its values could be read.
     """
 
     values: tuple[Any, ...]
     nodes: list[Node] = field(default_factory=list)
     place: Place | None = None
     length: int = 0
+    good: bool = True
 
     def place_of(self, value: Any) -> Place | None:
         """Return where a value stands, the axis's own place if that is not known."""
@@ -138,7 +151,7 @@ class Axis:
 
 
 def read_axis(name: str, key: Node, node: Node, report: Report) -> Axis | None:
-    """Return an axis, or None where its name or a value is wrong."""
+    """Return an axis with the values that can be read, or None where it can't be."""
     kind = FOUR_KINDS.get(name) or further_axes().get(name)
     if kind is None:
         _unknown_axis(name, key, node, report)
@@ -161,9 +174,15 @@ def read_axis(name: str, key: Node, node: Node, report: Report) -> Axis | None:
         )
         return None
     values = [kind.read(item, report, what) for item in node.items]
-    if BAD in values:
-        return None
-    return Axis(tuple(values), node.items, key.place)
+    read = [
+        (value, item) for value, item in zip(values, node.items, strict=True) if value is not BAD
+    ]
+    return Axis(
+        tuple(value for value, _ in read),
+        [item for _, item in read],
+        key.place,
+        good=len(read) == len(values),
+    )
 
 
 def _read_range(what: str, kind: Kind, key: Node, node: Node, report: Report) -> Axis | None:
@@ -282,7 +301,7 @@ def axis_columns(names: Iterable[str]) -> dict[str, str]:
 
 
 def read_zip(
-    node: Node, axes: dict[str, Axis], unread: set[str], report: Report
+    node: Node, axes: dict[str, Axis], unread: Collection[str], report: Report
 ) -> tuple[tuple[str, ...], ...]:
     """Return the groups of axes that advance together; note wrong names and lengths.
 

@@ -51,71 +51,43 @@ def _limits(draft: Draft) -> None:
 
 
 def _check_axes(draft: Draft) -> None:
-    joined = {name for group in draft.zip for name in group}
-    zip_is_wrong = draft.root.get("zip") is not None and not draft.zip
-    for name, axis in draft.axes.items():
-        if name not in joined and not zip_is_wrong and len(axis.nodes) == len(axis.values):
+    node = draft.root.get("zip")
+    groups = node.items if node is not None else []
+    joined = {name.value for group in groups for name in group.items if name.kind == "scalar"}
+    for name, axis in draft.written.items():
+        if axis is not None and name not in joined and len(axis.nodes) == len(axis.values):
             no_repeats(axis.values, axis.nodes, draft.report, f"axis {name}")
 
 
 def _check_training(draft: Draft) -> None:
-    both = [
-        path
-        for path in ("epochs", "steps")
-        if draft.has(f"training.{path}") and f"training.{path}" not in draft.written
-    ]
-    swept = [name for name in ("training.epochs", "training.steps") if name in draft.written]
-    if len(both) == 2:
-        later = max(
-            both,
-            key=lambda name: (
-                draft.place(f"training.{name}").line * 10_000
-                + draft.place(f"training.{name}").column
-            ),
-        )
-        node = draft.root.get("training")
-        place = node.key_place(later) if node is not None else draft.place(f"training.{later}")
-        draft.report.add(place, "training has both epochs and steps", "keep one of them")
-    if len(swept) == 2:
-        axes = draft.root.get("axes")
-        place = axes.key_place(swept[1]) if axes is not None else draft.place("axes")
-        draft.report.add(
-            place, "training.epochs and training.steps are both axes", "keep one of them"
-        )
+    lengths = ("training.epochs", "training.steps")
+    fixed = [path for path in lengths if draft.has(path) and path not in draft.written]
+    swept = [path for path in lengths if path in draft.written]
+    for paths, place_of in ((fixed, draft.field_place), (swept, draft.axis_place)):
+        if len(paths) == 2:
+            second = max(map(place_of, paths), key=lambda place: (place.line, place.column))
+            draft.report.add(second, "training has both epochs and steps", "keep one of them")
+    unread = {"training.optimizer", "training.momentum", "axes.training.optimizer"} & draft.bad
+    if unread or "training.momentum" in draft.written or draft.training.momentum == 0:
+        return
     optimizer = draft.axes.get("training.optimizer")
-    optimizers = optimizer.values if optimizer is not None else (draft.training.optimizer,)
-    readable = (
-        not {"training.optimizer", "training.momentum", "axes.training.optimizer"} & draft.bad
-    )
-    if (
-        readable
-        and draft.training.momentum > 0
-        and set(optimizers) == {"adam"}
-        and "training.momentum" not in draft.written
-    ):
+    if set(optimizer.values if optimizer else (draft.training.optimizer,)) == {"adam"}:
         message = f"momentum {draft.training.momentum:g} has no effect with optimizer adam"
-        draft.report.add(
-            draft.place("training.momentum"), message, "drop momentum, or write optimizer: momentum"
-        )
+        mend = "drop momentum, or write optimizer: momentum"
+        draft.report.add(draft.value_place("training.momentum"), message, mend)
 
 
 def _check_holdout(draft: Draft) -> None:
-    if "task" in draft.bad:
-        return
     own = draft.task.n_own_test
-    if (
-        own
-        and "task.kind" not in draft.written
-        and (draft.has("task.holdout") or "task.holdout" in draft.written)
-    ):
-        task = draft.root.get("task")
-        axes = draft.root.get("axes")
-        place = (
-            task.key_place("holdout")
-            if draft.has("task.holdout") and task is not None
-            else (axes.key_place("task.holdout") if axes is not None else draft.place("axes"))
+    if "task" in draft.bad or "task.kind" in draft.written or not own:
+        return
+    places = [draft.field_place("task.holdout")] * draft.has("task.holdout")
+    places += [draft.axis_place("task.holdout")] * ("task.holdout" in draft.written)
+    for place in places:
+        message = (
+            f"task {draft.task.kind} has a test part of its own, of {own:,} examples; "
+            "holdout has no effect"
         )
-        message = f"task {draft.task.kind} has a test part of its own, of {own:,} examples; holdout has no effect"
         draft.report.add(place, message, "drop holdout")
 
 
@@ -328,9 +300,9 @@ class _Grid:
                 self.draft.report.add(place, message, mend)
                 return
             if name not in FOUR_AXES and self.draft.has(name):
-                self.draft.report.add(self.draft.place(name), message, mend)
+                self.draft.report.add(self.draft.value_place(name), message, mend)
                 return
-        self.draft.report.add(self.draft.place("axes"), message, mend)
+        self.draft.report.add(self.draft.field_place("axes"), message, mend)
 
     def train_size(self, values: Values) -> None:
         """Note a train_size that the task can't give, and a validation part that leaves nothing."""

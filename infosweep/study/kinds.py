@@ -335,7 +335,7 @@ def no_repeats(values: Sequence[Any], nodes: Sequence[Node], report: Report, wha
             good = False
             report.add(
                 node.place,
-                f"{what} repeats {node.text or value!r}; it is already entry {first[value] + 1}",
+                f"{what} repeats {node.text or repr(value)}; it is already entry {first[value] + 1}",
                 "drop it",
             )
     return good

@@ -61,7 +61,7 @@ class Draft:
         report: takes the faults.
         bad: dotted paths of sections, fields and axes that could not be read.
         axes: the axes written, then those left out at their one value.
-        written: names of the axes that are written, readable or not.
+        written: the axes that are written; None for one of which nothing could be read.
     """
 
     root: Node
@@ -74,25 +74,36 @@ class Draft:
     record: RecordSettings = field(default_factory=RecordSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     axes: dict[str, Axis] = field(default_factory=dict)
-    written: set[str] = field(default_factory=set)
+    written: dict[str, Axis | None] = field(default_factory=dict)
     zip: tuple[tuple[str, ...], ...] = ()
     seeds: tuple[int, ...] = tuple(range(8))
     seeds_asked: int = 0  # a count too large to build
-
-    def place(self, path: str) -> Place:
-        """Return where a dotted path stands, or where it would stand."""
-        node, place = self.root, self.root.place
-        for part in path.split("."):
-            if part not in node.entries:
-                return place
-            place, node = node.key_place(part), node.entries[part][1]
-        return place if node.kind in ("map", "list") else node.place
 
     def has(self, path: str) -> bool:
         """Whether the study writes a section's field."""
         section, _, name = path.partition(".")
         node = self.root.get(section)
         return node is not None and name in node.entries
+
+    def field_place(self, path: str) -> Place:
+        """Return where the key of a section or of its field stands; the section's, if it has none."""
+        section, _, name = path.partition(".")
+        node = self.root.get(section)
+        if node is None or not self.has(path):
+            return self.root.key_place(section)
+        return node.key_place(name)
+
+    def value_place(self, path: str) -> Place:
+        """Return where the value of a section's field stands."""
+        section, _, name = path.partition(".")
+        node = self.root.get(section)
+        value = node.get(name) if node is not None else None
+        return value.place if value is not None else self.field_place(path)
+
+    def axis_place(self, name: str) -> Place:
+        """Return where the name of an axis stands."""
+        axes = self.root.get("axes")
+        return axes.key_place(name) if axes is not None else self.root.place
 
     @property
     def columns(self) -> dict[str, str]:
@@ -151,7 +162,8 @@ def _read_sections(draft: Draft, *, partial: bool) -> dict[str, Any]:
             values[key] = kind.read(node, report, key, _EXAMPLES[key])
     if values.get("infosweep", 1) not in (1, BAD):
         message = f"format version {values['infosweep']} is not known; this version reads 1"
-        report.add(draft.place("infosweep"), message, "write infosweep: 1, or update infosweep")
+        place = root.entries["infosweep"][1].place
+        report.add(place, message, "write infosweep: 1, or update infosweep")
     _read_task_and_model(draft)
     draft.training = _section(draft, "training", TrainingSettings)
     draft.record = _section(draft, "record", RecordSettings)
@@ -165,7 +177,7 @@ def _read_sections(draft: Draft, *, partial: bool) -> dict[str, Any]:
         report.add(root.key_place("tuned"), "tuned axes are not available in this version", mend)
     _read_axes(draft)
     if (node := root.get("zip")) is not None:
-        unread = {name for name in draft.written if name not in draft.axes}
+        unread = [name for name in draft.written if name not in draft.axes]
         written = {name: axis for name, axis in draft.axes.items() if axis.place is not None}
         draft.zip = read_zip(node, written, unread, report)
     return values
@@ -248,9 +260,8 @@ def _read_axes(draft: Draft) -> None:
         draft.bad.add("axes")
     elif node is not None:
         for name, (key, value) in node.entries.items():
-            draft.written.add(name)
-            axis = read_axis(name, key, value, draft.report)
-            if axis is None:
+            axis = draft.written[name] = read_axis(name, key, value, draft.report)
+            if axis is None or not axis.good:
                 draft.bad.add(f"axes.{name}")
             else:
                 draft.axes[name] = axis
