@@ -150,7 +150,9 @@ def _measure(
     sizes = np.empty(n_columns // 2 + 1, np.int32)
     sums = np.empty(all_lanes.shape[1])
     everything = np.empty(0, np.int32)
-    identity = np.arange(n_columns).astype(np.int32)
+    identity = np.empty(n_columns, np.int32)
+    for j in range(n_columns):
+        identity[j] = j
     # Cells that do not depend on the sample are found once for all columns.
     own_cells = rule == QUANTILES or (rule == BINS and scope != _FIXED)
 
@@ -205,24 +207,36 @@ def _measure(
             )
             joint_sums(order, sizes, n_groups, lanes, 2 + permutations, n_classes, nlogn, sums)
 
-            log2_n = np.log2(n)
             clipped = 0
             for j in range(n):
                 clipped += outside[members[j]]
-            mean = 0.0
-            for p in range(permutations):
-                sums[2 + p] = information(log2_n, n, sum_t, label_sums[s, 0], sums[2 + p])
-                mean += sums[2 + p] / permutations
-            squares = 0.0
-            for p in range(permutations):
-                squares += (sums[2 + p] - mean) ** 2
-            out[0, s, layer] = max(log2_n - sum_t / n, 0.0)
-            out[1, s, layer] = information(log2_n, n, sum_t, label_sums[s, 0], sums[0])
-            out[2, s, layer] = np.nan
-            if has_given[s]:
-                out[2, s, layer] = information(log2_n, n, sum_t, label_sums[s, 1], sums[1])
-            out[3, s, layer] = mean if permutations > 0 else np.nan
-            out[4, s, layer] = np.sqrt(squares / (permutations - 1)) if permutations > 1 else np.nan
             out[5, s, layer] = n_codes / n
             out[6, s, layer] = n_single / n
             out[7, s, layer] = clipped / (n * rows.shape[0])
+            _from_sums(n, sum_t, label_sums[s], sums, permutations, has_given[s], out[:, s, layer])
+
+
+@njit(cache=True, nogil=True)
+def _from_sums(
+    n: int,
+    sum_t: float,
+    label_sums: NDArray[np.float64],
+    sums: NDArray[np.float64],
+    permutations: int,
+    has_given: bool,
+    row: NDArray[np.float64],
+) -> None:
+    """Write the first five of _COLUMNS from the sums of c log2 c over T, the labels and their joint cells."""
+    log2_n = np.log2(n)
+    row[0] = max(log2_n - sum_t / n, 0.0)
+    row[1] = information(log2_n, n, sum_t, label_sums[0], sums[0])
+    row[2] = information(log2_n, n, sum_t, label_sums[1], sums[1]) if has_given else np.nan
+    mean = 0.0
+    for p in range(permutations):
+        sums[2 + p] = information(log2_n, n, sum_t, label_sums[0], sums[2 + p])
+        mean += sums[2 + p] / permutations
+    squares = 0.0
+    for p in range(permutations):
+        squares += (sums[2 + p] - mean) ** 2
+    row[3] = mean if permutations > 0 else np.nan
+    row[4] = np.sqrt(squares / (permutations - 1)) if permutations > 1 else np.nan

@@ -112,6 +112,24 @@ def width_cells(
 
 
 @njit(cache=True, nogil=True)
+def quantile_cells(
+    values: NDArray[np.floating],
+    cells: int,
+    floats: NDArray[np.float64],
+    keys: NDArray[np.uint64],
+    cell: NDArray[np.int32],
+) -> None:
+    """Write equal-count cells of the values, see `equal_count_cells`."""
+    n = values.shape[0]
+    for j in range(n):
+        floats[j] = values[j]
+    order = np.empty(n, np.int32)
+    other_order = np.empty(n, np.int32)
+    other_keys = np.empty(n, np.uint64)
+    equal_count_cells(floats, cells, keys, other_keys, order, other_order, cell)
+
+
+@njit(cache=True, nogil=True)
 def joint_codes(
     rows: NDArray[np.floating],
     columns: NDArray[np.int32],
@@ -148,14 +166,12 @@ def joint_codes(
     gather = columns.shape[0] > 0
     m = columns.shape[0] if gather else rows.shape[1]
     cell = np.empty(m, np.int32)
-    codes = np.zeros(m, np.uint64)
+    codes = np.empty(m, np.uint64)
     keys = np.empty(m, np.uint64)
-    gathered = np.empty(m if gather else 0, rows.dtype)
-    floats = np.empty(m if rule >= WIDTH else 0, np.float64)
-    other_keys = np.empty(m if rule == QUANTILES else 0, np.uint64)
-    order = np.empty(m if rule == QUANTILES else 0, np.int32)
-    other_order = np.empty(m if rule == QUANTILES else 0, np.int32)
-    outside[:m] = 0
+    floats = np.empty(m, np.float64)
+    gathered = np.empty(m, rows.dtype)
+    codes[:] = np.uint64(0)
+    outside[:] = 0
     span = np.uint64(1)
     for unit in range(rows.shape[0]):
         values = rows[unit]
@@ -163,8 +179,8 @@ def joint_codes(
             for j in range(m):
                 gathered[j] = values[columns[j]]
             values = gathered
+        radix = cells
         if rule == BINS:
-            radix = cells
             if equal_cells(values, cells, low, high, cell) > 0:
                 for j in range(m):
                     outside[j] += np.int32(values[j] < low or values[j] > high)
@@ -174,16 +190,27 @@ def joint_codes(
         elif rule == WIDTH:
             radix = width_cells(values, width, bits, slots, floats, keys, cell)
         else:
-            radix = cells
-            for j in range(m):
-                floats[j] = values[j]
-            equal_count_cells(floats, cells, keys, other_keys, order, other_order, cell)
-        digit = np.uint64(radix)
-        if span > _MAX_SPAN // digit:
-            span = np.uint64(number_codes(codes, span, bits, slots, keys, ids[:m]))
-            for j in range(m):
-                codes[j] = np.uint64(ids[j])
-        for j in range(m):
-            codes[j] = codes[j] * digit + np.uint64(cell[j])
-        span *= digit
+            quantile_cells(values, cells, floats, keys, cell)
+        span = _append(codes, span, cell, np.uint64(radix), bits, slots, keys, ids[:m])
     return number_codes(codes, span, bits, slots, keys, ids[:m])
+
+
+@njit(cache=True, nogil=True)
+def _append(
+    codes: NDArray[np.uint64],
+    span: np.uint64,
+    cell: NDArray[np.int32],
+    radix: np.uint64,
+    bits: int,
+    slots: NDArray[np.int32],
+    keys: NDArray[np.uint64],
+    ids: NDArray[np.int32],
+) -> np.uint64:
+    """Make `cell` (below `radix`) the last digit of `codes` (below `span`); return their new bound."""
+    if span > _MAX_SPAN // radix:
+        span = np.uint64(number_codes(codes, span, bits, slots, keys, ids))
+        for j in range(codes.shape[0]):
+            codes[j] = np.uint64(ids[j])
+    for j in range(codes.shape[0]):
+        codes[j] = codes[j] * radix + np.uint64(cell[j])
+    return span * radix

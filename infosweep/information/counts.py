@@ -159,23 +159,53 @@ def joint_sums(
         nlogn: table of c log2 c.
         sums: out, at least `n_lanes`. Cells of one example add nothing, so single codes are not needed.
     """
-    width = lanes.shape[1]
     sums[:] = 0.0
-    first = 0
     if n_classes == 2:
-        ones = np.zeros(width, np.int32)
-        for g in range(n_groups):
-            size = sizes[g]
-            ones[:] = 0
-            for q in range(first, first + size):
-                row = order[q]
-                for lane in range(width):
-                    ones[lane] += lanes[row, lane]
-            for lane in range(n_lanes):
-                sums[lane] += nlogn[ones[lane]] + nlogn[size - ones[lane]]
-            first += size
-        return
-    seen = np.zeros((n_classes, width), np.int32)
+        _binary_sums(order, sizes, n_groups, lanes, n_lanes, nlogn, sums)
+    else:
+        _class_sums(order, sizes, n_groups, lanes, n_lanes, n_classes, nlogn, sums)
+
+
+@njit(cache=True, nogil=True)
+def _binary_sums(
+    order: NDArray[np.int32],
+    sizes: NDArray[np.int32],
+    n_groups: int,
+    lanes: NDArray[np.signedinteger],
+    n_lanes: int,
+    nlogn: NDArray[np.float64],
+    sums: NDArray[np.float64],
+) -> None:
+    """Add up whole rows of labels, which fills vector registers: the sums are the counts of label 1."""
+    width = lanes.shape[1]
+    ones = np.empty(width, np.int32)
+    first = 0
+    for g in range(n_groups):
+        size = sizes[g]
+        ones[:] = 0
+        for q in range(first, first + size):
+            row = order[q]
+            for lane in range(width):
+                ones[lane] += lanes[row, lane]
+        for lane in range(n_lanes):
+            sums[lane] += nlogn[ones[lane]] + nlogn[size - ones[lane]]
+        first += size
+
+
+@njit(cache=True, nogil=True)
+def _class_sums(
+    order: NDArray[np.int32],
+    sizes: NDArray[np.int32],
+    n_groups: int,
+    lanes: NDArray[np.signedinteger],
+    n_lanes: int,
+    n_classes: int,
+    nlogn: NDArray[np.float64],
+    sums: NDArray[np.float64],
+) -> None:
+    seen = np.empty((n_classes, n_lanes), np.int32)
+    seen[:] = 0
+    first = 0
     for g in range(n_groups):
         size = sizes[g]
         for q in range(first, first + size):

@@ -58,7 +58,8 @@ def order_of(
         source_keys, source, target_keys, target = target_keys, target, source_keys, source
         passes += 1
     if passes % 2 == 1:
-        order[:] = other_order
+        for j in range(n):  # assigning slices takes numba seconds to compile
+            order[j] = other_order[j]
 
 
 @njit(cache=True, nogil=True)

@@ -156,6 +156,33 @@ def _squares(values: NDArray[np.float64], center: float) -> float:
 
 
 @njit(cache=True, nogil=True)
+def _unit_spread(
+    values: NDArray[np.float64], bounds: NDArray[np.int64], means: NDArray[np.float64]
+) -> tuple[bool, float, float]:
+    """Return whether all values are equal, and their sums of squares within and between classes."""
+    n = values.shape[0]
+    same = 1
+    while same < n and values[same] == values[0]:
+        same += 1
+    if same == n:
+        return True, 0.0, 0.0
+    total = 0.0
+    within = 0.0
+    between = 0.0
+    for y in range(means.shape[0]):
+        members = values[bounds[y] : bounds[y + 1]]
+        if members.shape[0] > 0:
+            class_sum = _sum(members)
+            total += class_sum
+            means[y] = class_sum / members.shape[0]
+            within += _squares(members, means[y])
+    for y in range(means.shape[0]):
+        if bounds[y + 1] > bounds[y]:
+            between += (bounds[y + 1] - bounds[y]) * (means[y] - total / n) ** 2
+    return False, within, between
+
+
+@njit(cache=True, nogil=True)
 def _spread(
     stacked: NDArray[np.floating],
     offsets: NDArray[np.int64],
@@ -164,41 +191,23 @@ def _spread(
     class_starts: NDArray[np.int64],
     out: NDArray[np.float64],
 ) -> None:
-    n_classes = class_starts.shape[1] - 1
-    means = np.empty(n_classes)
+    means = np.empty(class_starts.shape[1] - 1)
     buffer = np.empty(stacked.shape[1])
     for s in range(starts.shape[0] - 1):
         examples = by_class[starts[s] : starts[s + 1]]
         n = examples.shape[0]
-        values = buffer[:n]
-        bounds = class_starts[s]
         for layer in range(offsets.shape[0] - 1):
-            dead = 0
+            n_dead = 0
             within = 0.0
             between = 0.0
             for unit in range(offsets[layer], offsets[layer + 1]):
                 row = stacked[unit]
                 for j in range(n):
-                    values[j] = row[examples[j]]
-                same = 1
-                while same < n and values[same] == values[0]:
-                    same += 1
-                if same == n:
-                    dead += 1
-                    continue
-                total = 0.0
-                for y in range(n_classes):
-                    members = values[bounds[y] : bounds[y + 1]]
-                    if members.shape[0] == 0:
-                        continue
-                    class_sum = _sum(members)
-                    total += class_sum
-                    means[y] = class_sum / members.shape[0]
-                    within += _squares(members, means[y])
-                mean = total / n
-                for y in range(n_classes):
-                    if bounds[y + 1] > bounds[y]:
-                        between += (bounds[y + 1] - bounds[y]) * (means[y] - mean) ** 2
-            out[s, layer, 0] = dead / (offsets[layer + 1] - offsets[layer])
+                    buffer[j] = row[examples[j]]
+                dead, unit_within, unit_between = _unit_spread(buffer[:n], class_starts[s], means)
+                n_dead += dead
+                within += unit_within
+                between += unit_between
+            out[s, layer, 0] = n_dead / (offsets[layer + 1] - offsets[layer])
             out[s, layer, 1] = within / n
             out[s, layer, 2] = between / n

@@ -37,6 +37,8 @@ class Splits:
         examples: int32 indices of examples, ascending within a split.
         members: (n,) uint8 bit set of the splits that an example is in.
         fitted_on: place of the split that the temperature is fitted on.
+        labels: (n,) int64 true labels.
+        given: (n,) int64 labels that training sees.
     """
 
     names: tuple[str, ...]
@@ -45,6 +47,8 @@ class Splits:
     examples: NDArray[np.int32]
     members: NDArray[np.uint8]
     fitted_on: int
+    labels: NDArray[np.int64]
+    given: NDArray[np.int64]
 
 
 def splits_of(problem: Problem, *, noisy: bool) -> Splits:
@@ -79,12 +83,12 @@ def splits_of(problem: Problem, *, noisy: bool) -> Splits:
         examples=np.concatenate(list(members.values())),
         members=bits,
         fitted_on=names.index("validation" if "validation" in names else "train"),
+        labels=problem.labels.copy(),  # copies can be written to, as compiled code expects of every array
+        given=problem.given.copy(),
     )
 
 
-def measure_curves(
-    logits: NDArray[np.float32], problem: Problem, splits: Splits
-) -> NDArray[np.float64]:
+def measure_curves(logits: NDArray[np.float32], splits: Splits) -> NDArray[np.float64]:
     """Measure every split.
 
     Losses (nats) and `accuracy` are against the given labels, the rest against the true ones; information in bits.
@@ -94,7 +98,6 @@ def measure_curves(
 
     Args:
         logits: (n_classes, n) finite, over all examples.
-        problem: gives the labels.
         splits: the splits.
 
     Returns:
@@ -102,14 +105,14 @@ def measure_curves(
     """
     out = np.empty((len(splits.names), len(COLUMNS)))
     _measure(
-        logits,
-        problem.labels,
-        problem.given,
+        np.ascontiguousarray(logits),
+        splits.labels,
+        splits.given,
         splits.starts,
         splits.examples,
         splits.members,
         splits.fitted_on,
-        nlogn_table(problem.labels.size),
+        nlogn_table(splits.labels.size),
         out,
     )
     return out
@@ -128,20 +131,9 @@ def _measure(
     out: NDArray[np.float64],
 ) -> None:
     n_classes, n = logits.shape
-    n_splits = starts.shape[0] - 1
     shifted = np.empty((n_classes, n))
-    largest = np.empty(n)
-    predicted = np.zeros(n, np.int32)
-    for j in range(n):
-        largest[j] = logits[0, j]
-    for k in range(1, n_classes):
-        for j in range(n):
-            value = np.float64(logits[k, j])
-            predicted[j] = k if value > largest[j] else predicted[j]
-            largest[j] = max(value, largest[j])
-    for k in range(n_classes):
-        for j in range(n):
-            shifted[k, j] = logits[k, j] - largest[j]
+    predicted = np.empty(n, np.int32)
+    _shift(logits, shifted, predicted)
 
     loss = np.empty(n)
     scaled = np.empty(n)
@@ -150,7 +142,7 @@ def _measure(
     temperature = fit_temperature(shifted, given, fitted, scratch)
     losses(shifted, predicted, given, 1.0, loss)
     losses(shifted, predicted, given, 1.0 / temperature, scaled)
-    for s in range(n_splits):
+    for s in range(starts.shape[0] - 1):
         examples = all_examples[starts[s] : starts[s + 1]]
         total, total_scaled, right, right_true = 0.0, 0.0, 0, 0
         for j in examples:
@@ -168,7 +160,56 @@ def _measure(
         out[s, 6] = np.nan
         out[s, 7] = 0.0
 
+    # Two classes are ranked once, by the logit difference; more by the log probability of each.
+    binary = n_classes == 2
     score = np.empty(n)
+    log_sum = loss
+    if not binary:
+        own = predicted.astype(np.int64)  # their shifted logit is 0, so log sum exp remains
+        losses(shifted, predicted, own, 1.0, log_sum)
+    for k in range(1 if binary else 0, n_classes):
+        for j in range(n):
+            if binary:
+                score[j] = np.float64(logits[1, j]) - np.float64(logits[0, j])
+            else:
+                score[j] = shifted[k, j] - log_sum[j]
+        _rank(score, k, n_classes, labels, starts, members, nlogn, out)
+
+
+@njit(cache=True, nogil=True)
+def _shift(
+    logits: NDArray[np.float32], shifted: NDArray[np.float64], predicted: NDArray[np.int32]
+) -> None:
+    """Write the logits less each example's largest, and the first class that has it."""
+    n_classes, n = logits.shape
+    largest = logits[0].copy()
+    predicted[:] = 0
+    for k in range(1, n_classes):
+        row = logits[k]
+        for j in range(n):
+            predicted[j] = k if row[j] > largest[j] else predicted[j]
+            largest[j] = max(row[j], largest[j])
+    for k in range(n_classes):
+        for j in range(n):
+            shifted[k, j] = np.float64(logits[k, j]) - np.float64(largest[j])
+
+
+@njit(cache=True, nogil=True)
+def _rank(
+    score: NDArray[np.float64],
+    positive_class: int,
+    n_classes: int,
+    labels: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    members: NDArray[np.uint8],
+    nlogn: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> None:
+    """Add the area of one class to the mean in every split's `auc`; write `i_rank` where there are two classes.
+
+    One order of all examples serves every split.
+    """
+    n = score.shape[0]
     keys, other_keys = np.empty(n, np.uint64), np.empty(n, np.uint64)
     order, other_order = np.empty(n, np.int32), np.empty(n, np.int32)
     members_sorted, positive, new_value = (
@@ -176,29 +217,18 @@ def _measure(
         np.empty(n, np.uint8),
         np.empty(n, np.uint8),
     )
-    log_sum = scratch[0]
-    if n_classes > 2:
-        losses(
-            shifted, predicted, predicted.astype(np.int64), 1.0, log_sum
-        )  # of logit 0: log sum exp remains
-    for k in range(1 if n_classes == 2 else 0, n_classes):
-        for j in range(n):
-            if n_classes == 2:
-                score[j] = np.float64(logits[1, j]) - np.float64(logits[0, j])
-            else:
-                score[j] = shifted[k, j] - log_sum[j]
-        order_of(score, keys, other_keys, order, other_order)
-        for place in range(n):
-            j = order[place]
-            members_sorted[place] = members[j]
-            positive[place] = labels[j] == k
-            new_value[place] = place > 0 and score[j] != score[order[place - 1]]
-        for s in range(n_splits):
-            auc, i_rank = ranked(
-                members_sorted, positive, new_value, s, starts[s + 1] - starts[s], nlogn
-            )
-            if n_classes == 2:
-                out[s, 6] = i_rank
-                out[s, 7] = auc
-            else:
-                out[s, 7] += auc / n_classes
+    order_of(score, keys, other_keys, order, other_order)
+    for place in range(n):
+        j = order[place]
+        members_sorted[place] = members[j]
+        positive[place] = labels[j] == positive_class
+        new_value[place] = place > 0 and score[j] != score[order[place - 1]]
+    for s in range(starts.shape[0] - 1):
+        auc, i_rank = ranked(
+            members_sorted, positive, new_value, s, starts[s + 1] - starts[s], nlogn
+        )
+        if n_classes == 2:
+            out[s, 6] = i_rank
+            out[s, 7] = auc
+        else:
+            out[s, 7] += auc / n_classes

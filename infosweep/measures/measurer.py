@@ -26,7 +26,6 @@ class Measurer:
 
     def __init__(self, trial: Trial, problem: Problem) -> None:
         self._trial = trial
-        self._problem = problem
         self._splits = curves.splits_of(problem, noisy=trial.label_noise > 0)
         union = problem.probe_union
         names = trial.record.samples
@@ -65,7 +64,7 @@ class Measurer:
             self._diverged = True
             return
         self._moments.append((snapshot.step, snapshot.epoch))
-        self._curves.append(curves.measure_curves(snapshot.logits, self._problem, self._splits))
+        self._curves.append(curves.measure_curves(snapshot.logits, self._splits))
         self._gradients.append(gradients.measure_gradients(snapshot.weights, snapshot.gradients))
         self._n_batches.append(snapshot.gradients.n_batches if snapshot.gradients else 0)
         if not self._layers:

@@ -113,22 +113,36 @@ def fit_temperature(
             high = inverse
         if low >= 1.0 / LOWEST or high <= 1.0 / HIGHEST:
             break
-        if down == 0.0:
-            following = high
-        elif up == 0.0:
-            following = low
-        else:
-            slope = up_slope / up - down_slope / down
-            following = inverse - np.log(up / down) / slope if slope < 0.0 else high
-            if following >= high:
-                following = high if high == 1.0 / LOWEST else np.sqrt(low * high)
-            elif following <= low:
-                following = low if low == 1.0 / HIGHEST else np.sqrt(low * high)
+        following = _following(inverse, low, high, up, down, up_slope, down_slope)
         moved = abs(following - inverse)
         inverse = following
         if moved <= 1e-7 * inverse:  # Newton's method squares the error once more than is tested
             break
     return 1.0 / inverse
+
+
+@njit(cache=True, nogil=True)
+def _following(
+    inverse: float,
+    low: float,
+    high: float,
+    up: float,
+    down: float,
+    up_slope: float,
+    down_slope: float,
+) -> float:
+    """Newton's step on log A - log B, inside the bracket; an end of it only where that was not tried yet."""
+    if down == 0.0:
+        return high
+    if up == 0.0:
+        return low
+    slope = up_slope / up - down_slope / down
+    following = inverse - np.log(up / down) / slope if slope < 0.0 else high
+    if following >= high:
+        return high if high == 1.0 / LOWEST else np.sqrt(low * high)
+    if following <= low:
+        return low if low == 1.0 / HIGHEST else np.sqrt(low * high)
+    return following
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
