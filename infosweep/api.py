@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import io
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -76,13 +75,13 @@ class Study:
         Raises:
             StudyError: the changed study is not valid.
         """
-        from infosweep.study import study_from_mapping
+        from infosweep.study import study_from_mapping, study_to_mapping
 
-        fields = _as_fields(self.settings)
+        fields = dict(study_to_mapping(self.settings))
         for key, value in changes.items():
             before = fields.get(key)
-            merge = isinstance(before, dict) and isinstance(value, Mapping)
-            fields[key] = {**before, **value} if merge else value
+            merge = isinstance(before, Mapping) and isinstance(value, Mapping)
+            fields[key] = {**(before or {}), **value} if merge else value
         return type(self)._of(study_from_mapping(fields))
 
     def to_yaml(self) -> str:
@@ -162,27 +161,6 @@ class Study:
 
         n_cells, n_seeds = len(cells_of(self.settings)), len(self.settings.seeds)
         return f"Study({self.name!r}: {n_cells} cells x {n_seeds} seeds)"
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """How far a study is: of `trials`, each stands in at most one of the other counts.
-
-    Attributes:
-        done: trained to the end.
-        diverged: trained until the loss or a weight stopped being finite; a result, not a failure.
-        failed: ended by an error, and not done since.
-        running: in a pack whose worker reports.
-        lost: in a pack whose worker has not reported for 60 s; the next run takes it up.
-    """
-
-    study: str
-    trials: int
-    done: int
-    diverged: int
-    failed: int
-    running: int
-    lost: int
 
 
 class Results:
@@ -333,24 +311,11 @@ class Results:
         return {entry.name for entry in drawn if newest is None or entry.modified > newest}
 
     @property
-    def status(self) -> Status:
-        """How far the study is, from what the store holds and who still reports."""
-        from infosweep.plan import trials_of
+    def status(self) -> dict[str, Any]:
+        """How far the study is: trials done, diverged, failed, running, lost, other; see `study_status`."""
+        from infosweep.sweep import study_status
 
-        held = self._held
-        ids = {trial.trial_id for trial in trials_of(self.study.settings)}
-        commits = held.commits().values()
-        diverged = {trial for commit in commits for trial in commit.diverged_ids} & ids
-        counts = held.trial_counts()
-        return Status(
-            study=self.name,
-            trials=len(ids),
-            done=len(held.done_ids() & ids - diverged),
-            diverged=len(diverged),
-            failed=len(held.failed_ids() & ids),
-            running=counts.running,
-            lost=counts.lost,
-        )
+        return study_status(self.store, self.name)
 
     @cached_property
     def _frames(self) -> Frames:
@@ -361,7 +326,7 @@ class Results:
         ids = {trial.trial_id for trial in trials_of(self.study.settings)}
 
         def own(table: pd.DataFrame) -> pd.DataFrame:
-            return table[table["trial_id"].isin(ids)].reset_index(drop=True)
+            return table.loc[table["trial_id"].isin(list(ids))].reset_index(drop=True)
 
         return Frames(
             trials=lambda: own(self.trials),
@@ -383,11 +348,14 @@ def open(store: Location, name: str | None = None) -> Results:  # as in `infoswe
     """
     if name is None:
         studies = _open_store(store).studies()
+        if not studies:
+            raise NotFoundError(f"the store '{store}' holds no study", "run one first")
         if len(studies) > 1:
             raise UsageError(
-                f"{store} holds {len(studies)} studies", f"name one of: {', '.join(studies)}"
+                f"the store '{store}' holds {len(studies)} studies",
+                f"name one of: {', '.join(studies)}",
             )
-        name = studies[0] if studies else ""
+        name = studies[0]
     _study_in(store, name)
     return Results(store, name)
 
@@ -408,12 +376,10 @@ def query_table(
     query: str, store: Location = DEFAULT_STORE, *, study: str | None = None, timeout: float = 30.0
 ) -> pa.Table:
     """Return the same as `sql` as an Arrow table, which takes no pandas."""
-    from infosweep.store.query import Limits
-    from infosweep.store.reader import query as run_query
+    from infosweep.store.query import QueryLimits
+    from infosweep.store.query import query as run_query
 
-    if study is not None:
-        _study_in(store, study)
-    return run_query(_open_store(store), query, study=study, limits=Limits(seconds=timeout))
+    return run_query(_open_store(store), query, study, QueryLimits(seconds=timeout))
 
 
 def tables_table(store: Location = DEFAULT_STORE, study: str | None = None) -> pa.Table:
@@ -430,7 +396,7 @@ def tables_table(store: Location = DEFAULT_STORE, study: str | None = None) -> p
     return pa.Table.from_pylist(describe_tables(held))
 
 
-def statuses(store: Location = DEFAULT_STORE, name: str | None = None) -> list[Status]:
+def statuses(store: Location = DEFAULT_STORE, name: str | None = None) -> list[dict[str, Any]]:
     """Return how far one study is, or every study of a store.
 
     Raises:
@@ -469,21 +435,12 @@ def _study_in(store: Location, name: str) -> StudyStore:
         NotFoundError: there is none; its mend names those that are there.
     """
     opened = _open_store(store)
-    if name:
-        held = opened.study(name)
-        if held.exists():
-            return held
-    studies = opened.studies()
-    if not studies:
-        raise NotFoundError(
-            f"the store '{store}' holds no study", "run one first: infosweep run STUDY.yaml"
-        )
-    near = difflib.get_close_matches(name, studies, n=1)
-    hint = f"; did you mean '{near[0]}'?" if near else ""
-    raise NotFoundError(
-        f"there is no study '{name}' in the store '{store}'{hint}",
-        f"it holds: {', '.join(studies)}",
-    )
+    held = opened.study(name)
+    if held.exists():
+        return held
+    from infosweep.store.query import study_of  # loads DuckDB, but only to say what is there
+
+    return study_of(opened, name)
 
 
 def _stored_settings(held: StudyStore) -> StudySettings:
@@ -493,15 +450,6 @@ def _stored_settings(held: StudyStore) -> StudySettings:
 
     text = held.load_study_text() or ""
     return study_from_mapping(yaml.safe_load(text), source=f"{held.name}/_meta/study.yaml")
-
-
-def _as_fields(settings: StudySettings) -> dict[str, Any]:
-    """The fields of a study as a study file gives them."""
-    import yaml
-
-    from infosweep.study import dump_yaml
-
-    return yaml.safe_load(dump_yaml(settings))
 
 
 def _known(name: str, names: Collection[str], kind: str) -> None:

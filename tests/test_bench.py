@@ -25,7 +25,7 @@ def test_both_ways_to_measure_information_agree_and_are_right():
 
 @pytest.mark.slow
 def test_a_short_run_measures_every_way():
-    facts = bench.measure(1)
+    facts = bench.measure(0, rounds=1)
     assert {"net_step_vs_dataloader", "net_step_vs_slices", "information_vs_numpy"} <= set(facts)
     assert all(np.isfinite(value) for value in facts.values())
     for name in ("net_step_ms", "net_step_dataloader_ms", "information_ms"):
@@ -34,4 +34,4 @@ def test_a_short_run_measures_every_way():
         facts["net_step_slices_ms"] / facts["net_step_ms"]
     )
     assert facts["information_difference_bits"] <= 1e-12
-    assert facts["rounds"] >= bench.ROUNDS
+    assert facts["rounds"] == 1

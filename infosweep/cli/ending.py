@@ -58,14 +58,15 @@ def _tell(state: State, error: BaseException) -> int:
             place = f": {error.filename}" if error.filename else ""
             say_error(InfosweepError(f"{error.strerror}{place}", _ENVIRONMENT[error.errno]))
             return 1
-    message = " ".join(str(error).split())
-    say_error(
-        InfosweepError(
-            f"this is a bug in infosweep: {type(error).__name__}: {message}",
-            "run the command again with --debug for the traceback, and report it",
-        )
-    )
-    return 1
+        case _:
+            message = " ".join(str(error).split())
+            say_error(
+                InfosweepError(
+                    f"this is a bug in infosweep: {type(error).__name__}: {message}",
+                    "run the command again with --debug for the traceback, and report it",
+                )
+            )
+            return 1
 
 
 # What the machine refuses, which is nobody's bug: errno -> how to mend it.

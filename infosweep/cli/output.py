@@ -47,7 +47,8 @@ def plain(value: Any) -> Any:
             return [plain(item) for item in value]
         case None | bool() | int() | str():
             return value
-    return str(value)
+        case _:
+            return str(value)
 
 
 def write_table(table: pa.Table, output_format: str) -> None:
@@ -146,7 +147,8 @@ def cell(value: Any) -> str:
             return ", ".join(cell(item) for item in value)
         case dict():
             return json.dumps(plain(value))
-    return str(plain(value))
+        case _:
+            return str(plain(value))
 
 
 def _csv_cell(value: Any) -> Any:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import click
 
 from infosweep.cli import output
@@ -22,7 +20,7 @@ def status(name: str | None, store: str, output_format: str) -> None:
     """
     from infosweep.api import statuses
 
-    found = [asdict(one) for one in statuses(store, name)]
+    found = statuses(store, name)
     if output_format == "json":
         output.write_json(found[0] if name is not None else found)
         return
