@@ -48,11 +48,15 @@ def findings(name: str, store: str, output_format: str) -> None:
 
 
 def findings_text(verdicts: pd.DataFrame) -> str:
-    """The findings as text that fits on a line each; claims first, then their cells."""
-    claims_first = verdicts.assign(_cell=verdicts["cell"].notna()).sort_values(
-        ["finding", "_cell"], kind="stable"
-    )
-    return output.aligned(_SHOWN, [_shown(row) for row in claims_first.to_dict("records")])
+    """The findings as text that fits on a line each, and what there is to say about each claim."""
+    rows = verdicts.to_dict("records")
+    notes = [
+        f"{row['finding']}: {row['note']}"
+        for row in rows
+        if not isinstance(row["cell"], str) and row["note"]
+    ]
+    text = output.aligned(_SHOWN, [_shown(row) for row in rows])
+    return text + "".join(f"\n{note}" for note in ["", *notes] if notes)
 
 
 def _shown(row: dict[str, Any]) -> tuple[Any, ...]:
