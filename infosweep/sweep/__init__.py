@@ -1,14 +1,14 @@
 """Who does the work: `run_pack`, which trains and measures a pack, and its callers.
 
-    run.py         a study's run: plan what the store lacks, fix packs, call an executor, sum up
-    pack.py        the one function that trains and measures a pack and commits its rows
-    rows.py        a trial's rows
-    inline.py      executor: threads of this process
-    ray_tune.py    executor: Ray Tune, one Tune trial a pack
-    trainable.py   what Ray's workers run
-    progress.py    how far a run is, on stderr
-    interrupts.py  the first signal drains, the second aborts
-    status.py      how far a study is, from what the store holds
+run.py         a study's run: plan what the store lacks, fix packs, call an executor, sum up
+pack.py        the one function that trains and measures a pack and commits its rows
+rows.py        a trial's rows
+inline.py      executor: threads of this process
+ray_tune.py    executor: Ray Tune, one Tune trial a pack
+trainable.py   what Ray's workers run
+progress.py    how far a run is, on stderr
+interrupts.py  the first signal drains, the second aborts
+status.py      how far a study is, from what the store holds
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from infosweep.sweep.pack import run_pack
+from infosweep.sweep.pack import run_pack, warm_up
 
 if TYPE_CHECKING:
     from infosweep.plan.trial import Pack
@@ -31,10 +31,7 @@ def run_inline(
         StoreError: the store cannot be written.
         Aborted: a second interrupt; threads are left to end at their next checkpoint.
     """
-    from infosweep import measures, training
-
-    training.warm_up()
-    measures.warm_up()
+    warm_up(packs)
     stop = threading.Event()
     progress.begin()
     try:

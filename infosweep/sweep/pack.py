@@ -9,16 +9,16 @@ from __future__ import annotations
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from infosweep.plan.engine import engine_of
 from infosweep.sweep.progress import PackProgress
 from infosweep.sweep.rows import TrialRun, failure_rows
-from infosweep.training import engine_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,6 +46,15 @@ class PackOutcome:
     committed: bool
     done: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
+
+
+def warm_up(packs: Sequence[Pack]) -> None:
+    """Compile what these packs call, or load it from numba's cache, before threads or workers need it."""
+    from infosweep import measures, training
+
+    if any(engine_of(pack.trials[0]) == "fused" for pack in packs):
+        training.warm_up()
+    measures.warm_up()
 
 
 def new_attempt() -> str:
@@ -155,7 +164,9 @@ class _PackRun:
                 if self.stop.is_set():
                     return
             self._finish(index, run, engine="fused", device="cpu")
-        except Exception as error:  # whatever is wrong with one network is told in its row of failures
+        except (
+            Exception
+        ) as error:  # whatever is wrong with one network is told in its row of failures
             self._fail(index, error)
 
     def train_together(self) -> None:

@@ -203,20 +203,21 @@ class _Terminal(_Nothing):
             auto_refresh=False,
             expand=True,
         )
-        self._task = self._bar.add_task("", total=1.0, **self._fields(progress))
+        counts, time = self._texts(progress)
+        self._task = self._bar.add_task("", total=1.0, counts=counts, time=time)
         self._bar.start()
 
-    def _fields(self, progress: Progress) -> dict[str, str]:
+    def _texts(self, progress: Progress) -> tuple[str, str]:
         failed = f", {progress.failed} failed" if progress.failed else ""
         counts = f"{progress.done}/{progress.trials} trials{failed}"
         if progress.elapsed == 0:
-            return {"counts": counts, "time": "starting"}
-        left = format_duration(progress.left)
-        return {"counts": counts, "time": f"{progress.rate:.1f} trials/s, {left} left"}
+            return counts, "starting"
+        return counts, f"{progress.rate:.1f} trials/s, {format_duration(progress.left)} left"
 
     def show(self, progress: Progress) -> None:
+        counts, time = self._texts(progress)
         try:
-            self._bar.update(self._task, completed=progress.share, **self._fields(progress))
+            self._bar.update(self._task, completed=progress.share, counts=counts, time=time)
             self._bar.refresh()
         except OSError:  # the terminal was closed: the run goes on
             self.show = lambda progress: None  # noqa: ARG005
@@ -246,4 +247,5 @@ def _display(show: str) -> _Nothing:
             return _Lines()
         case "nothing":
             return _Nothing()
-    raise ValueError(f"show is {show!r}; it may be terminal, lines, nothing or auto")
+        case _:
+            raise ValueError(f"show is {show!r}; it may be terminal, lines, nothing or auto")

@@ -66,7 +66,10 @@ class TrialRun:
             for name, columns in self._measurer.columns().items()
         }
         tables["trials"] = build_table(
-            "trials", {**self._outcome(), **of_the_run}, {**settings_values(self.trial), **repeated}, extra
+            "trials",
+            {**self._outcome(), **of_the_run},
+            {**settings_values(self.trial), **repeated},
+            extra,
         )
         return tables
 

@@ -194,7 +194,7 @@ def _device(study: StudySettings) -> str:
 
 
 def _extra_types(study: StudySettings) -> Mapping[str, str]:
-    from infosweep.store.schemas import extra_types
+    from infosweep.store.axes import extra_types
 
     further = [name for name in study.axes if name not in FOUR_AXES]
     return extra_types({axis_column(study, name): study.axes[name] for name in further})

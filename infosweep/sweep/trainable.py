@@ -44,7 +44,8 @@ class Shared:
 class PackTrainable(tune.Trainable):
     """Runs the pack that `config["pack_id"]` names."""
 
-    def setup(self, config: dict[str, Any], shared: Shared) -> None:
+    # `tune.with_parameters` hands over what the base class does not know of.
+    def setup(self, config: dict[str, Any], shared: Shared) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Take what all packs share, once a worker."""
         self._shared = shared
         self._run = _Run(shared, config["pack_id"])

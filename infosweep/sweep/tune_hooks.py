@@ -1,0 +1,100 @@
+"""What hangs into Tune on the driver's side: the queue of packs, and what is heard from workers."""
+# ruff: noqa: ARG002 - Tune names the arguments of its hooks, whether they are needed or not
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ray import tune
+from ray.tune.search import Searcher
+
+from infosweep.errors import InfosweepError
+
+if TYPE_CHECKING:
+    from ray.tune.experiment import Trial
+
+    from infosweep.sweep.interrupts import Interrupts
+    from infosweep.sweep.progress import Progress
+
+
+class _NotKept:
+    """Pickled as None: Tune keeps its parts so that a run can be restored, and ours never is."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(None), ())
+
+
+class Watch(_NotKept, tune.Callback):
+    """Passes progress on, keeps the first error, and tells of packs whose workers died.
+
+    Attributes:
+        error: what a worker could not get over, such as a store that cannot be written.
+    """
+
+    def __init__(self, progress: Progress, on_death: Callable[[str, str], None]) -> None:
+        self.error: Exception | None = None
+        self._progress = progress
+        self._on_death = on_death
+
+    def on_trial_start(
+        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
+    ) -> None:
+        """Note that workers are ready."""
+        self._progress.begin()
+
+    def on_trial_result(
+        self,
+        iteration: int,
+        trials: list[Trial],
+        trial: Trial,
+        result: Mapping[str, Any],
+        **info: Any,
+    ) -> None:
+        """Take what a pack reports."""
+        self._progress.take(result["progress"])
+        if result["error"] is not None and self.error is None:
+            self.error = result["error"]
+            if isinstance(self.error, InfosweepError):
+                self._progress.say(
+                    f"error: {self.error.message}; finishing the packs that are running"
+                )
+
+    def on_trial_error(
+        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
+    ) -> None:
+        """Tell of a pack whose worker died once too often."""
+        self._on_death(pack_id_of(trial), str(trial.get_error() or ""))
+
+
+class Queue(_NotKept, Searcher):
+    """Hands out packs in order; none once the run drains or a worker has met an error."""
+
+    def __init__(self, pack_ids: list[str], interrupts: Interrupts, watch: Watch) -> None:
+        super().__init__()
+        self._left = list(reversed(pack_ids))
+        self._interrupts = interrupts
+        self._watch = watch
+
+    # Tune's own searchers return FINISHED too, which its annotation leaves out.
+    def suggest(self, trial_id: str) -> dict[str, str] | str:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Return the next pack."""
+        if self._interrupts.draining or self._watch.error is not None or not self._left:
+            return Searcher.FINISHED
+        return {"pack_id": self._left.pop()}
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Learn nothing from it."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Keep nothing."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Take nothing up."""
+
+
+def pack_id_of(trial: Trial) -> str:
+    """Return the pack of a Tune trial; also what Tune calls it."""
+    return trial.config["pack_id"]
