@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import io
+import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -277,30 +277,27 @@ class Results:
             folder: where to; by default the study's `figures/` in the store.
             keep_fresh: leave files alone that are newer than the newest result; they are not returned.
         """
-        from infosweep.figures import FIGURES, figures_of
+        from infosweep.figures import FIGURES, figures_for, save
 
         for name in names:
             _known(name, FIGURES, "figure")
         fresh = self._fresh_figures() if keep_fresh and folder is None else set()
         written = []
-        for name in names or figures_of(self.study.settings):
-            files = [f"{name}.{form}" for form in formats if f"{name}.{form}" not in fresh]
-            if not files:
+        for name in names or figures_for(self.study.settings):
+            lacking = [each for each in formats if f"{name}.{each}" not in fresh]
+            if not lacking:
                 continue
-            drawn = self.plot(name)
-            written += [self._save(file, _rendered(drawn, file), folder) for file in files]
-        return written
+            with tempfile.TemporaryDirectory() as scratch:
+                place = Path(scratch if folder is None else folder)
+                files = save(self.plot(name), place / name, lacking)
+                written += files if folder is not None else [self._put_figure(f) for f in files]
+        return [str(path) for path in written]
 
-    def _save(self, file: str, data: bytes, folder: Location | None) -> str:
-        if folder is None:
-            objects = self._held.objects
-            path = f"{self.name}/figures/{file}"
-            objects.put(path, data)
-            return objects.locate(path)
-        place = Path(folder)
-        place.mkdir(parents=True, exist_ok=True)
-        (place / file).write_bytes(data)
-        return str(place / file)
+    def _put_figure(self, file: Path) -> str:
+        objects = self._held.objects
+        path = f"{self.name}/figures/{file.name}"
+        objects.put(path, file.read_bytes())
+        return objects.locate(path)
 
     def _fresh_figures(self) -> set[str]:
         """Names of the figures' files that are newer than the newest result."""
@@ -319,20 +316,14 @@ class Results:
 
     @cached_property
     def _frames(self) -> Frames:
-        """The tables of those trials that belong to the study as it is now, for findings and figures."""
+        """The tables, each read when a finding or a figure needs it."""
         from infosweep.aggregation.frames import Frames
-        from infosweep.plan import trials_of
-
-        ids = {trial.trial_id for trial in trials_of(self.study.settings)}
-
-        def own(table: pd.DataFrame) -> pd.DataFrame:
-            return table.loc[table["trial_id"].isin(list(ids))].reset_index(drop=True)
 
         return Frames(
-            trials=lambda: own(self.trials),
-            curves=lambda: own(self.curves),
-            information=lambda: own(self.information),
-            gradients=lambda: own(self.gradients),
+            trials=lambda: self.trials,
+            curves=lambda: self.curves,
+            information=lambda: self.information,
+            gradients=lambda: self.gradients,
         )
 
     def __repr__(self) -> str:
@@ -457,9 +448,3 @@ def _known(name: str, names: Collection[str], kind: str) -> None:
         near = difflib.get_close_matches(name, names, n=1)
         hint = f"; did you mean '{near[0]}'?" if near else ""
         raise NotFoundError(f"there is no {kind} '{name}'{hint}", f"there are: {', '.join(names)}")
-
-
-def _rendered(drawn: Figure, file: str) -> bytes:
-    buffer = io.BytesIO()
-    drawn.savefig(buffer, format=file.rpartition(".")[2])
-    return buffer.getvalue()

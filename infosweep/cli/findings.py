@@ -14,16 +14,8 @@ if TYPE_CHECKING:
 
 # What fits on a line; every other format has all columns.
 _SHOWN = (
-    "finding",
-    "claim",
-    "cell",
-    "verdict",
-    "effect",
-    "interval",
-    "p",
-    "n_seeds",
-    "flips_under",
-)
+    "finding", "claim", "cell", "verdict", "effect", "95 % interval", "unit", "p", "seeds", "flips under",
+)  # fmt: skip
 
 
 @verb("findings", example="infosweep findings quickstart\ninfosweep findings data-size -o csv")
@@ -47,31 +39,31 @@ def findings(name: str, store: str, output_format: str) -> None:
     output.write_table(pa.Table.from_pandas(verdicts, preserve_index=False), output_format)
 
 
-def findings_text(verdicts: pd.DataFrame) -> str:
-    """The findings as text that fits on a line each, and what there is to say about each claim."""
+def findings_text(verdicts: pd.DataFrame, *, claims_only: bool = False) -> str:
+    """The findings as text that fits on a line each, and what there is to say about each claim.
+
+    Cells that others are compared with have no effect of their own; their rows are left out here.
+    """
     rows = verdicts.to_dict("records")
-    notes = [
-        f"{row['finding']}: {row['note']}"
-        for row in rows
-        if not isinstance(row["cell"], str) and row["note"]
-    ]
-    text = output.aligned(_SHOWN, [_shown(row) for row in rows])
-    return text + "".join(f"\n{note}" for note in ["", *notes] if notes)
+    claims = [row for row in rows if not isinstance(row["cell"], str)]
+    shown = [row for row in rows if row in claims or output.plain(row["effect"]) is not None]
+    notes = [f"note: {row['finding']}: {row['note']}\n" for row in claims if row["note"]]
+    text = output.aligned(_SHOWN, [_shown(row) for row in (claims if claims_only else shown)])
+    return text + "".join(notes)
 
 
 def _shown(row: dict[str, Any]) -> tuple[Any, ...]:
-    numbers = {key: output.plain(row[key]) for key in ("effect", "low", "high", "p")}
-    interval = None
-    if numbers["low"] is not None and numbers["high"] is not None:
-        interval = f"[{numbers['low']:+.3f}, {numbers['high']:+.3f}]"
+    effect, low, high, p = (output.plain(row[key]) for key in ("effect", "low", "high", "p"))
+    known = effect is not None and low is not None and high is not None
     return (
         row["finding"],
-        row["claim"] if isinstance(row["claim"], str) else "-",
-        row["cell"] if isinstance(row["cell"], str) else "(claim)",
+        row["claim"] or "-",
+        row["cell"] or "(claim)",
         row["verdict"],
-        "-" if numbers["effect"] is None else f"{numbers['effect']:+.3f}",
-        interval or "-",
-        "-" if numbers["p"] is None else f"{numbers['p']:.2g}",
+        "-" if effect is None else f"{effect:+.3g}",
+        f"[{low:+.3g}, {high:+.3g}]" if known else "-",
+        row["unit"] or "-",
+        "-" if p is None else f"{p:.2g}",
         row["n_seeds"],
         ", ".join(row["flips_under"]) or "-",
     )

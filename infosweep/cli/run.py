@@ -105,7 +105,7 @@ def _closing(summary: RunSummary, resume: str, name: str, store: str) -> str:
             "findings leave them out and count them"
         )
     if summary.failed:
-        query = f"infosweep query --store {shlex.quote(store)} --study {name}"
+        query = f"infosweep query --study {name}{_at(store)}"
         lines.append(
             f'{summary.failed} trials failed; see why: {query} "select error_kind, error, log '
             f'from failures"\nto run them again: {resume} --failed-only'
@@ -129,7 +129,12 @@ def _report(results: Results, summary: RunSummary, output_format: str) -> None:
         facts: dict[str, Any] = {"study": results.name, **asdict(summary), "figures": figures}
         output.write_json(facts | {"findings": _records(results) if finished else []})
     elif finished:
-        click.echo(findings_text(results.verdicts()), nl=False)
+        click.echo(findings_text(results.verdicts(), claims_only=True), nl=False)
+        say(f"every cell: infosweep findings {results.name}" + _at(results.store))
+
+
+def _at(store: str) -> str:
+    return "" if store == "results" else f" --store {shlex.quote(store)}"
 
 
 def _records(results: Results) -> list[dict[str, Any]]:
