@@ -1,165 +1,241 @@
-"""Activations, softmax and optimisers of the fused engine as loops that LLVM vectorises.
+"""Activations, softmax and optimisers of the fused engine.
 
-Each element is computed alone, so results don't depend on the width of the machine's vectors. Functions
-that libraries compute one number at a time are approximated: tanh by a rational function (absolute error
-below 3.1e-7, always within (-1, 1)), exp by range reduction and a polynomial. NaN and infinity pass
-through: comparisons are written so that NaN survives, and fast-math is limited to fused multiply-adds.
+Each number is computed alone. What libraries compute one number at a time is approximated: tanh by a
+rational function (absolute error below 3.1e-7, always within (-1, 1)), exp by range reduction and a
+polynomial. NaN passes through all of them, so that a network that diverges is seen to.
+
+Arrays are flat float32, `*_at` are offsets into them, lengths multiples of 16; nothing is checked.
 """
 
 from __future__ import annotations
 
-import numpy as np
-from numba import njit
+from numba.core import cgutils
+
+from infosweep.training.vectors import (
+    I64,
+    Row,
+    Sums,
+    Vector,
+    each_vector,
+    kernel,
+    kernel_call,
+    splat,
+    zero,
+)
 
 LINEAR, TANH, RELU, SIGMOID, SOFTPLUS, SOFTSIGN = range(6)
 
-_F = np.float32
-_ZERO, _HALF, _ONE, _TWO = _F(0), _F(0.5), _F(1), _F(2)
-
 # x P(x^2) / Q(x^2) on [-7.9, 7.9] by Lawson-weighted least squares: 1.5e-8 before rounding.
-_TANH_END = _F(7.9)
-_P0, _P1, _P2 = _F(0.999999923085425), _F(0.12978464510102958), _F(0.002985236254290242)
-_P3, _P4, _P5 = _F(9.877270498855566e-06), _F(-1.4720305611952198e-08), _F(2.3617933868071802e-11)
-_Q1, _Q2, _Q3 = _F(0.4631176604379994), _F(0.024024840387904346), _F(0.00023714448384040438)
+_TANH_END = 7.9
+_TANH_P = (
+    *(0.999999923085425, 0.12978464510102958, 0.002985236254290242),
+    *(9.877270498855566e-06, -1.4720305611952198e-08, 2.3617933868071802e-11),
+)
+_TANH_Q = 1.0, 0.4631176604379994, 0.024024840387904346, 0.00023714448384040438
 
-# exp(x) = 2^n exp(r), |r| <= ln(2)/2 (Cody & Waite 1980); adding 1.5 * 2^23 rounds to the nearest integer.
-_EXP_START, _EXP_END = _F(-87), _F(88)
-_LOG2E, _ROUND = _F(1.4426950408889634), _F(12582912)
-_LN2_HIGH, _LN2_LOW = _F(0.693359375), _F(-2.12194440e-4)
-_E2, _E3, _E4, _E5, _E6 = _F(1 / 2), _F(1 / 6), _F(1 / 24), _F(1 / 120), _F(1 / 720)
-_SHIFT, _BIAS = np.int32(23), np.int32(127 << 23)
+# exp(x) = 2^n exp(r), |r| <= ln(2) / 2, ln(2) in two parts (Cody & Waite 1980); adding 1.5 * 2^23 rounds.
+_LOG2E, _ROUND = 1.4426950408889634, 12582912.0
+_LN2_HIGH, _LN2_LOW = 0.693359375, -2.12194440e-4
+_EXP = 1 / 2, 1 / 6, 1 / 24, 1 / 120, 1 / 720
 
 # log(1 + u) = 2 artanh(s), s = u / (2 + u) <= 1/3 for u in [0, 1]: the series to s^15 leaves 2e-9.
-_L1, _L2, _L3, _L4 = _F(2 / 3), _F(2 / 5), _F(2 / 7), _F(2 / 9)
-_L5, _L6, _L7 = _F(2 / 11), _F(2 / 13), _F(2 / 15)
+_ARTANH = tuple(2 / (2 * k + 1) for k in range(8))
 
-_BETA1, _BETA2, _EPSILON = 0.9, 0.999, _F(1e-8)
-_REST1, _KEEP2, _REST2 = _F(1 - 0.9), _F(0.999), _F(1 - 0.999)
-
-_inline = njit(nogil=True, error_model="numpy", fastmath={"contract"}, forceinline=True)
-_loops = njit(nogil=True, error_model="numpy", fastmath={"contract"})
+BETA1, BETA2, _EPSILON = 0.9, 0.999, 1e-8
 
 
-@_inline
-def tanh(x):
-    """tanh of a float32."""
-    x = _TANH_END if x > _TANH_END else x
-    x = -_TANH_END if x < -_TANH_END else x
-    s = x * x
-    p = ((((_P5 * s + _P4) * s + _P3) * s + _P2) * s + _P1) * s + _P0
-    q = ((_Q3 * s + _Q2) * s + _Q1) * s + _ONE
-    return x * p / q
+@kernel
+def activate(_, x, x_at, n, kind):
+    """Apply an activation to n numbers in place."""
+    return kernel_call("infosweep_activate", _activate, (x, x_at, n, kind))
 
 
-@_inline
-def exp(x):
-    """exp of a float32, clamped to [-87, 88]."""
-    x = _EXP_START if x < _EXP_START else x
-    x = _EXP_END if x > _EXP_END else x
-    rounded = x * _LOG2E + _ROUND
-    n = rounded - _ROUND
-    r = x - n * _LN2_HIGH
-    r = r - n * _LN2_LOW
-    p = ((((_E6 * r + _E5) * r + _E4) * r + _E3) * r + _E2) * r * r + r + _ONE
-    power = (np.float32(rounded).view(np.int32) << _SHIFT) + _BIAS
-    return p * np.int32(power).view(np.float32)
+@kernel
+def multiply_by_slope(_, d, d_at, h, h_at, n, kind):
+    """Multiply n numbers `d` in place by the derivative of an activation, given its values `h`."""
+    return kernel_call("infosweep_slope", _multiply_by_slope, (d, d_at, h, h_at, n, kind))
 
 
-@_inline
-def softplus(x):
-    """log(1 + exp(x)) of a float32."""
-    size = -x if x > _ZERO else x
-    u = exp(size)
-    s = u / (_TWO + u)
-    t = s * s
-    p = ((((((_L7 * t + _L6) * t + _L5) * t + _L4) * t + _L3) * t + _L2) * t + _L1) * t + _TWO
-    return (x if x > _ZERO else _ZERO) + s * p
+@kernel
+def softmax(_, z, z_at, n_classes, pitch):
+    """Softmax over the rows of z (n_classes, pitch), in place."""
+    return kernel_call("infosweep_softmax", _softmax, (z, z_at, n_classes, pitch))
 
 
-@_loops
-def activate(x, kind):
-    """Apply an activation in place."""
-    if kind == TANH:
-        for i in range(x.shape[0]):
-            x[i] = tanh(x[i])
-    elif kind == RELU:
-        for i in range(x.shape[0]):
-            x[i] = _ZERO if x[i] < _ZERO else x[i]
-    elif kind == SIGMOID:
-        for i in range(x.shape[0]):
-            x[i] = _HALF * tanh(_HALF * x[i]) + _HALF
-    elif kind == SOFTPLUS:
-        for i in range(x.shape[0]):
-            x[i] = softplus(x[i])
-    elif kind == SOFTSIGN:
-        for i in range(x.shape[0]):
-            x[i] = x[i] / (_ONE + abs(x[i]))
+@kernel
+def subtract_targets(_, p, p_at, n_classes, target, target_at, scale, scale_at, pitch):
+    """p (n_classes, pitch) = (p - one hot of the row `target`) * the row `scale`, in place.
 
-
-@_loops
-def multiply_by_slope(d, h, kind):
-    """Multiply `d` in place by the derivative of an activation, given its values `h`."""
-    if kind == TANH:
-        for i in range(d.shape[0]):
-            d[i] *= _ONE - h[i] * h[i]
-    elif kind == RELU:
-        for i in range(d.shape[0]):
-            d[i] = d[i] if h[i] > _ZERO else _ZERO
-    elif kind == SIGMOID:
-        for i in range(d.shape[0]):
-            d[i] *= h[i] - h[i] * h[i]
-    elif kind == SOFTPLUS:
-        for i in range(d.shape[0]):
-            d[i] *= _ONE - exp(-h[i])
-    elif kind == SOFTSIGN:
-        for i in range(d.shape[0]):
-            rest = _ONE - abs(h[i])
-            d[i] *= rest * rest
-
-
-@_loops
-def softmax(z, n_classes, peak, total):
-    """Softmax in place over the rows of `z` (n_classes * pitch,); `peak`, `total` (pitch,) are scratch."""
-    pitch = peak.shape[0]
-    peak[:] = z[:pitch]
-    for c in range(1, n_classes):
-        row = z[c * pitch : (c + 1) * pitch]
-        for i in range(pitch):
-            peak[i] = row[i] if row[i] > peak[i] else peak[i]
-    total[:] = _ZERO
-    for c in range(n_classes):
-        row = z[c * pitch : (c + 1) * pitch]
-        for i in range(pitch):
-            row[i] = exp(row[i] - peak[i])
-            total[i] += row[i]
-    for i in range(pitch):
-        total[i] = _ONE / total[i]
-    for c in range(n_classes):
-        row = z[c * pitch : (c + 1) * pitch]
-        for i in range(pitch):
-            row[i] *= total[i]
-
-
-@_loops
-def adam_update(params, grads, m, v, powers, rate, decay):
-    """One step of Adam as torch.optim.Adam takes it; `powers` (2,) float64 holds beta1^t and beta2^t.
-
-    Kingma & Ba 2015; `decay` is added to the gradient (coupled), as `weight_decay` of torch.
+    Makes the softmax the gradient of a weighted sum of cross entropies by the logits.
     """
-    powers[0] *= _BETA1
-    powers[1] *= _BETA2
-    step = _F(rate / (1 - powers[0]))
-    unbias = _F(1 / np.sqrt(1 - powers[1]))
-    for i in range(params.shape[0]):
-        g = grads[i] + decay * params[i]
-        m[i] += _REST1 * (g - m[i])
-        v[i] = _KEEP2 * v[i] + _REST2 * (g * g)
-        params[i] -= step * (m[i] / (np.sqrt(v[i]) * unbias + _EPSILON))
+    arguments = p, p_at, n_classes, target, target_at, scale, scale_at, pitch
+    return kernel_call("infosweep_targets", _subtract_targets, arguments)
 
 
-@_loops
-def momentum_update(params, grads, velocity, rate, momentum, decay):
-    """One step of SGD with momentum as torch.optim.SGD takes it (no dampening, not Nesterov's)."""
-    for i in range(params.shape[0]):
-        velocity[i] = momentum * velocity[i] + (grads[i] + decay * params[i])
-        params[i] -= rate * velocity[i]
+@kernel
+def adam(_, params, params_at, grads, grads_at, m, m_at, v, v_at, n, step, unbias, decay):
+    """One step of Adam on n numbers, as torch.optim.Adam takes it (Kingma & Ba 2015).
+
+    `step` is rate / (1 - beta1^t), `unbias` 1 / sqrt(1 - beta2^t); `decay` times the parameters is added
+    to their gradient, as torch's `weight_decay`.
+    """
+    arguments = params, params_at, grads, grads_at, m, m_at, v, v_at, n, step, unbias, decay
+    return kernel_call("infosweep_adam", _adam, arguments)
+
+
+@kernel
+def descend(_, params, params_at, grads, grads_at, v, v_at, n, rate, momentum, decay):
+    """One step of SGD with momentum on n numbers, as torch.optim.SGD takes it (no dampening)."""
+    arguments = params, params_at, grads, grads_at, v, v_at, n, rate, momentum, decay
+    return kernel_call("infosweep_descend", _descend, arguments)
+
+
+def tanh(x: Vector) -> Vector:
+    """Hyperbolic tangent."""
+    x = x.at_most(_TANH_END).at_least(-_TANH_END)
+    s = x * x
+    return x * s.polynomial(*_TANH_P) / s.polynomial(*_TANH_Q)
+
+
+def exp(x: Vector) -> Vector:
+    """Exponential, of x clamped to [-87, 88]."""
+    x = x.at_least(-87).at_most(88)
+    rounded = x.fma(_LOG2E, _ROUND)
+    n = rounded - _ROUND
+    r = n.fma(-_LN2_LOW, n.fma(-_LN2_HIGH, x))
+    return (r * r).fma(r.polynomial(*_EXP), r + 1) * rounded.power_of_two()
+
+
+def sigmoid(x: Vector) -> Vector:
+    """Logistic function."""
+    return tanh(x * 0.5).fma(0.5, 0.5)
+
+
+def softplus(x: Vector) -> Vector:
+    """log(1 + exp(x))."""
+    u = exp(-x.abs())
+    s = u / (u + 2)
+    return s.fma((s * s).polynomial(*_ARTANH), x.at_least(0))
+
+
+def softsign(x: Vector) -> Vector:
+    """x / (1 + |x|)."""
+    return x / (x.abs() + 1)
+
+
+def _softsign_slope(h: Vector) -> Vector:
+    rest = 1 - h.abs()
+    return rest * rest
+
+
+VALUES = {
+    TANH: tanh,
+    RELU: lambda x: x.at_least(0),
+    SIGMOID: sigmoid,
+    SOFTPLUS: softplus,
+    SOFTSIGN: softsign,
+}
+SLOPES = {  # by the activation's value
+    TANH: lambda h: (-h).fma(h, 1),
+    RELU: lambda h: h.choose(">", 0, 1, 0),
+    SIGMOID: lambda h: (-h).fma(h, h),
+    SOFTPLUS: lambda h: 1 - exp(-h),
+    SOFTSIGN: _softsign_slope,
+}
+
+
+def _switch(builder, kind, emit):
+    """Emit a branch for each activation but `linear`, which leaves all as it is."""
+    for number in VALUES:
+        with builder.if_then(builder.icmp_unsigned("==", kind, I64(number))):
+            emit(number)
+
+
+def _activate(builder, x, n, kind):
+    row = Row(builder, x)
+
+    def emit(number):
+        def body(i):
+            row[i] = VALUES[number](row[i])
+
+        each_vector(builder, n, body, at_once=2)
+
+    _switch(builder, kind, emit)
+
+
+def _multiply_by_slope(builder, d, h, n, kind):
+    d, h = Row(builder, d), Row(builder, h)
+
+    def emit(number):
+        def body(i):
+            d[i] = d[i] * SLOPES[number](h[i])
+
+        each_vector(builder, n, body, at_once=2)
+
+    _switch(builder, kind, emit)
+
+
+def _softmax(builder, z, n_classes, pitch):
+    z = Row(builder, z)
+    sums = Sums(builder, 2)
+
+    def body(lane):
+        def classes(work):
+            with cgutils.for_range(builder, n_classes) as loop:
+                work(builder.add(builder.mul(loop.index, pitch), lane))
+
+        def find_peak(at):
+            sums[0] = z[at].at_least(sums[0])
+
+        def exponentiate(at):
+            z[at] = exp(z[at] - sums[0])
+            sums[1] = sums[1] + z[at]
+
+        def normalise(at):
+            z[at] = z[at] * sums[1]
+
+        sums[0], sums[1] = z[lane], zero(builder)
+        classes(find_peak)
+        classes(exponentiate)
+        sums[1] = 1 / sums[1]
+        classes(normalise)
+
+    each_vector(builder, pitch, body)
+
+
+def _subtract_targets(builder, p, n_classes, target, scale, pitch):
+    p, target, scale = Row(builder, p), Row(builder, target), Row(builder, scale)
+    with cgutils.for_range(builder, n_classes) as loop:
+        number = splat(builder, builder.uitofp(loop.index, zero(builder).value.type.element))
+        start = builder.mul(loop.index, pitch)
+
+        def body(lane):
+            hot = target[lane].choose("==", number, 1, 0)
+            at = builder.add(start, lane)
+            p[at] = (p[at] - hot) * scale[lane]
+
+        each_vector(builder, pitch, body)
+
+
+def _adam(builder, params, grads, m, v, n, step, unbias, decay):
+    params, grads, m, v = (Row(builder, each) for each in (params, grads, m, v))
+    step, unbias, decay = (splat(builder, each) for each in (step, unbias, decay))
+
+    def body(i):
+        g = decay.fma(params[i], grads[i])
+        m[i] = (g - m[i]).fma(1 - BETA1, m[i])
+        v[i] = (g * g).fma(1 - BETA2, v[i] * BETA2)
+        params[i] = params[i] - step * (m[i] / v[i].sqrt().fma(unbias, _EPSILON))
+
+    each_vector(builder, n, body)
+
+
+def _descend(builder, params, grads, v, n, rate, momentum, decay):
+    params, grads, v = (Row(builder, each) for each in (params, grads, v))
+    rate, momentum, decay = (splat(builder, each) for each in (rate, momentum, decay))
+
+    def body(i):
+        v[i] = momentum.fma(v[i], decay.fma(params[i], grads[i]))
+        params[i] = params[i] - rate * v[i]
+
+    each_vector(builder, n, body)

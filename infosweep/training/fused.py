@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from infosweep.data.problem import Problem
     from infosweep.plan.trial import Trial
 
-PADDING = fused_kernels.TILE
+PADDING, STEP = fused_kernels.TILE, fused_kernels.STEP
+NO_ROWS, NO_SUMS = np.empty((0, 0), np.float32), np.empty(0)
 
 ACTIVATIONS = {
     "linear": elementwise.LINEAR,
@@ -82,13 +84,7 @@ class _Network:
 
     def train_until(self, stop: int) -> None:
         """Take optimiser steps up to `stop`, or to the end of the epoch that diverged."""
-        self.step = fused_kernels.train(
-            self.params, self.grads, self.first, self.second, self.powers,
-            self.widths, self.activation, self.work, self.padded_in,
-            self.inputs, self.labels, self.fit, self.order, self.shuffle_key,
-            self.trial.batch_used, self.optimizer, self.rate, self.momentum, self.decay,
-            self.step, stop,
-        )  # fmt: skip
+        self.step = self._run(fused_kernels.TRAIN, self.order, self.step, stop)
 
     def snapshot(self, epoch: int) -> Snapshot:
         """Observe the network as it stands; `epoch` holds for a stretch that was not cut short."""
@@ -113,59 +109,74 @@ class _Network:
             diverged=diverged,
         )
 
-    def _observe(self, order: NDArray[np.int64], logits: NDArray, rows: NDArray) -> None:
-        fused_kernels.observe(
-            self.params, self.widths, self.activation, self.work, self.padded_in,
-            self.inputs, order, len(order) - PADDING, logits, rows,
+    def _observe(self, examples: NDArray[np.int64], logits: NDArray, rows: NDArray) -> None:
+        self._run(
+            fused_kernels.OBSERVE, examples, 0, 1,
+            batch=len(examples) - PADDING, logits=logits, rows=rows,
         )  # fmt: skip
 
     def _gradient_moments(self) -> GradientMoments:
         order = self.fit.copy()
         permute(order, self.gradient_key, self.step)
-        batch = self.trial.batch_used
-        n_batches = len(order) // batch
-        mean_norm, std_norm = np.empty(len(self.widths) - 1), np.empty(len(self.widths) - 1)
-        sums, squares = np.empty(len(self.params)), np.empty(len(self.params))
-        fused_kernels.gradient_moments(
-            self.params, self.grads, self.widths, self.activation, self.work, self.padded_in,
-            self.inputs, self.labels, pad_order(order), batch, n_batches,
-            sums, squares, mean_norm, std_norm,
+        n_batches = len(order) // self.trial.batch_used
+        sums, squares = np.zeros(len(self.params)), np.zeros(len(self.params))
+        self._run(fused_kernels.MOMENTS, pad_order(order), 0, n_batches, sums=sums, squares=squares)
+        means = [weights for weights, _ in unflatten(sums / n_batches, self.widths)]
+        deviations = np.full(len(means), np.nan)
+        if n_batches > 1:
+            for i, (total, _) in enumerate(unflatten(squares, self.widths)):
+                spread = np.maximum(total - n_batches * means[i] ** 2, 0).sum()
+                deviations[i] = np.sqrt(spread / (n_batches - 1))
+        norms = np.array([np.sqrt((mean * mean).sum()) for mean in means])
+        return GradientMoments(n_batches, norms, deviations)
+
+    def _run(
+        self,
+        mode: int,
+        order: NDArray[np.int64],
+        step: int,
+        stop: int,
+        *,
+        batch: int | None = None,
+        logits: NDArray[np.float32] = NO_ROWS,
+        rows: NDArray[np.float32] = NO_ROWS,
+        sums: NDArray[np.float64] = NO_SUMS,
+        squares: NDArray[np.float64] = NO_SUMS,
+    ) -> int:
+        """Call the compiled loop; return the step reached."""
+        return fused_kernels.run(
+            mode, self.widths, self.params, self.grads, self.first, self.second, self.powers,
+            self.work, self.inputs, self.padded_in, self.labels, self.fit, order, self.shuffle_key,
+            self.activation, self.optimizer, batch or self.trial.batch_used,
+            self.rate, self.momentum, self.decay, step, stop, logits, rows, sums, squares,
         )  # fmt: skip
-        return GradientMoments(n_batches, mean_norm, std_norm)
 
 
 def warm_up() -> None:
-    """Compile the kernels, or load them from numba's cache, by training 2-2-2 on two examples."""
-    widths = np.array([2, 2, 2])
-    params, grads, first, second = (np.zeros(12, np.float32) for _ in range(4))
+    """Compile the kernels, or load them from numba's cache, by one step of a 2-2-2 net on two examples."""
+    widths, fit = np.array([2, 2, 2]), np.arange(2)
+    params, grads, first, second = (np.zeros(16, np.float32) for _ in range(4))
     inputs, padded_in = pad_inputs(np.eye(2, dtype=np.float32))
-    work = make_work(widths, padded_in)
-    fit = np.arange(2)
-    order = pad_order(fit)
-    fused_kernels.train(
-        params, grads, first, second, np.ones(2), widths, elementwise.TANH, work, padded_in,
-        inputs, fit, fit, order, np.uint64(0), 2, fused_kernels.ADAM, 0.1, 0.0, 0.0, 0, 1,
-    )  # fmt: skip
-    logits, rows = np.empty((2, 2), np.float32), np.empty((4, 2), np.float32)
-    fused_kernels.observe(
-        params, widths, elementwise.TANH, work, padded_in, inputs, order, 2, logits, rows
-    )
-    fused_kernels.gradient_moments(
-        params, grads, widths, elementwise.TANH, work, padded_in, inputs, fit, order, 2, 1,
-        np.empty(12), np.empty(12), np.empty(2), np.empty(2),
+    fused_kernels.run(
+        fused_kernels.TRAIN, widths, params, grads, first, second, np.ones(2),
+        make_work(widths, padded_in), inputs, padded_in, fit, fit, pad_order(fit), np.uint64(0),
+        elementwise.TANH, fused_kernels.ADAM, 2, 0.1, 0.0, 0.0, 0, 1, NO_ROWS, NO_ROWS,
+        NO_SUMS, NO_SUMS,
     )  # fmt: skip
 
 
 def flatten(layers: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]]) -> NDArray:
-    """Return weights and biases of all layers as one float32 array, as the kernels hold them."""
-    return np.concatenate([part.ravel() for layer in layers for part in layer], dtype=np.float32)
+    """Return weights and biases of all layers as one float32 array, padded to a multiple of 16."""
+    parts = [part.ravel() for layer in layers for part in layer]
+    size = sum(len(part) for part in parts)
+    return np.concatenate([*parts, np.zeros(-size % STEP)], dtype=np.float32)
 
 
 def unflatten(params: NDArray, widths: Sequence[int] | NDArray) -> list[tuple[NDArray, NDArray]]:
     """Return copies of each layer's weights (fan_out, fan_in) and biases (fan_out,)."""
     layers = []
     at = 0
-    for n_in, n_out in zip(widths[:-1], widths[1:], strict=True):
+    for n_in, n_out in pairwise(widths):
         weights = params[at : at + n_in * n_out].reshape(n_out, n_in).copy()
         at += n_in * n_out
         layers.append((weights, params[at : at + n_out].copy()))

@@ -6,6 +6,7 @@ Networks of a pack share each operation but no number: one that diverges leaves 
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -102,9 +103,7 @@ class _Pack:
         first = trials[0]
         self.activation = ACTIVATIONS[first.model.activation]
         self.widths = first.layer_widths
-        self.sizes = [
-            size for a, b in zip(self.widths, self.widths[1:], strict=False) for size in (a * b, b)
-        ]
+        self.sizes = [size for a, b in pairwise(self.widths) for size in (a * b, b)]
         rows = [
             np.concatenate([part.ravel() for layer in initial_weights(trial) for part in layer])
             for trial in trials
@@ -143,8 +142,8 @@ class _Pack:
         parts = params.split(self.sizes, dim=1)
         return [
             (weights.reshape(len(params), b, a), bias[:, None, :])
-            for weights, bias, a, b in zip(
-                parts[::2], parts[1::2], self.widths, self.widths[1:], strict=False
+            for weights, bias, (a, b) in zip(
+                parts[::2], parts[1::2], pairwise(self.widths), strict=True
             )
         ]
 
@@ -226,8 +225,7 @@ class _Pack:
         """Return logits and each layer's activations over all examples, (networks, width, n)."""
         parts = []
         for x in self.inputs.split(_OBSERVED_AT_ONCE, dim=1):
-            x = x.expand(len(self.params), -1, -1)
-            outputs = self._forward(self.params, x)
+            outputs = self._forward(self.params, x.expand(len(self.params), -1, -1))
             parts.append([each.transpose(1, 2) for each in (*outputs, outputs[-1].softmax(2))])
         *hidden, logits, softmax = (torch.cat(part, dim=2) for part in zip(*parts, strict=True))
         return logits, [*hidden, softmax]
