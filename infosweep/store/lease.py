@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import platform
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -151,15 +152,15 @@ class Lease:
         Raises:
             LockedError: a live run holds it.
         """
-        # Two runs may find the same dead holder at once; whoever creates the new lease first has it.
-        for _ in range(5):
+        for _ in range(50):
             if self._objects.create(self._path, self._payload()):
                 break
             holder = self._read()
             if holder is not None and is_alive(holder):
                 raise self._locked(holder)
-            if holder is not None:
-                self._put_aside(holder)
+            if holder is not None and self._take_over(holder):
+                break
+            time.sleep(0.02)  # another run is taking over; then it is the holder
         else:
             raise self._locked(self._read() or {})
         self._beat = Beat(self._renew, f"lease of {self._study}", self._every)
@@ -190,15 +191,22 @@ class Lease:
                 return
             self._objects.put(self._path, self._payload())
 
-    def _put_aside(self, dead: dict[str, Any]) -> None:
-        """Move a dead holder's lease away; what turns out to be a live one's is moved back."""
-        aside = f"{self._study}/_meta/tmp/lease.{self.run_id}.json"
-        if not self._objects.rename(self._path, aside):
-            return
-        moved = self._objects.get_json(aside) if dead else None
-        if moved is not None and moved.get("run") != dead.get("run"):
-            self._objects.create(self._path, to_json(moved))
-        self._objects.delete([aside])
+    def _take_over(self, dead: dict[str, Any]) -> bool:
+        """Replace a dead holder's lease; one run at a time, so that a fresh lease is never replaced."""
+        marker = f"{self._study}/_meta/tmp/takeover.{dead.get('run')}.json"
+        if not self._objects.create(marker, self._payload()):
+            other = self._objects.get_json(marker)
+            if other is not None and not is_alive(other):
+                self._objects.delete([marker])
+            return False
+        try:
+            current = self._read()
+            if current is None or current.get("run") != dead.get("run"):
+                return False
+            self._objects.put(self._path, self._payload())
+            return True
+        finally:
+            self._objects.delete([marker])
 
     def _locked(self, holder: dict[str, Any]) -> LockedError:
         pid, host = holder.get("pid", "?"), holder.get("host", "?")

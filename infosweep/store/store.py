@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infosweep.errors import StoreError, UsageError
+from infosweep.store.axes import merge_extra
 from infosweep.store.commit import Commit, Committer
 from infosweep.store.lease import Claim, HeldClaim, Lease, now
 from infosweep.store.objects import Objects, open_objects, to_json
@@ -324,6 +325,8 @@ class StudyStore:
         finished = self._committer.finish(commits, claims)
         over = [c for c in claims if c.is_gone or (c.state == "lost" and c.pack_id in commits)]
         self.objects.delete([self._claim_path(c.pack_id, c.attempt) for c in over])
+        if commits:
+            self._keep_failures_table(merge_extra(c.extra for c in commits.values()))
         return finished
 
     def write_failures(self, pack_id: str, attempt: str, table: pa.Table) -> None:
