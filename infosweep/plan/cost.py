@@ -18,34 +18,34 @@ if TYPE_CHECKING:
     from infosweep.plan.trial import Pack, Trial
 
 # Fused engine, one thread: seconds a step, a step and parameter (the optimiser), an example and
-# parameter (the products), an example and unit (the activations).
-# Fitted to 0.023 ms a step at 12-10-7-5-4-3-2, batch 256, Adam.
-FUSED_STEP, FUSED_PARAMETER, FUSED_PRODUCT, FUSED_UNIT = 1e-6, 2e-9, 0.12e-9, 1.5e-9
-# Torch engine, one thread: seconds a step whatever its size, shared by the networks of a pack, and how
-# much slower than fused a network is in it (measured: 0.16 ms a step and network at 50 networks).
-TORCH_STEP, TORCH_FACTOR = 1.5e-3, 5.0
+# parameter (the products), an example and unit (the activations). Fitted to 11 networks of 152 to 43,202
+# parameters at batches of 1 to 3,481: 15 us a step at 12-10-7-5-4-3-2, batch 256, Adam, tanh.
+FUSED_STEP, FUSED_PARAMETER, FUSED_PRODUCT, FUSED_UNIT = 0.8e-6, 2e-9, 0.08e-9, 0.9e-9
+# Torch engine, one thread on the CPU: seconds a step whatever its size, shared by the networks of a pack,
+# and the like per example; 0.84 ms a step of one such network, 0.14 ms each in a pack of 64.
+TORCH_STEP, TORCH_PRODUCT, TORCH_UNIT = 0.75e-3, 0.06e-9, 13e-9
 # A torch pack holds at most so many networks: beyond, a network gets no cheaper.
 TORCH_PACK = 64
 
-# Measuring: seconds a checkpoint, and a checkpoint, example and layer (one estimator; permutation null
-# included). Measured: about 4 ms a checkpoint for 3 samples (8,192 examples) of 6 layers.
-MEASURE_CHECKPOINT, MEASURE_EXAMPLE = 0.5e-3, 70e-9
+# Measuring: seconds a checkpoint, an example and class (curves), an example and layer and an example and
+# unit (information, one estimator, permutation null included). Fitted to 9 networks: 2.9 ms a checkpoint
+# for three samples (8,192 examples) of the network above.
+CHECKPOINT, CURVE_CLASS, LAYER_EXAMPLE, UNIT_EXAMPLE = 1.1e-3, 60e-9, 22e-9, 2.7e-9
+# A step of the gradient pass, which sums squares instead of moving the weights, against a training step.
+GRADIENT_STEP = 1.5
 # Making a trial's problem and initial weights.
 TRIAL_START = 5e-3
 
-# Resident bytes of a worker process with its libraries, and of the process that drives them.
-WORKER_BYTES, TORCH_BYTES, DRIVER_BYTES = 300e6, 500e6, 400e6
+# Resident bytes (measured): a worker with its libraries; what torch adds; the driver with Ray's own
+# processes (580 MB of them).
+WORKER_BYTES, TORCH_BYTES, DRIVER_BYTES = 350e6, 500e6, 1000e6
 # Bytes of a row held in memory until its pack is written.
 HELD_BYTES = 300.0
 
-# Compressed bytes a row, and of a pack's four files before the first row (schemas, footers).
-INFORMATION_BYTES, CURVES_BYTES, GRADIENTS_BYTES, TRIAL_BYTES, PACK_BYTES = (
-    70.0,
-    55.0,
-    45.0,
-    400.0,
-    3e4,
-)
+# Compressed bytes a row (measured on packs of 1 and 16 networks), and of a pack before its first row:
+# schemas and footers of its files, its part of `_meta`.
+INFORMATION_BYTES, CURVES_BYTES, GRADIENTS_BYTES = 48.0, 47.0, 37.0
+TRIAL_BYTES, PACK_BYTES = 500.0, 70e3
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Estimate:
 
     Attributes:
         seconds: wall time of training and measuring on the plan's workers, without Ray's start.
-        memory_bytes: resident memory of all processes together.
+        memory_bytes: resident memory of all processes together, Ray's among them.
         store_bytes: size of the files that are added to the store.
     """
 
@@ -83,16 +83,33 @@ def rows_of(trial: Trial) -> Rows:
 
 def trial_seconds(trial: Trial, pack_size: int = 1) -> float:
     """Return the seconds that a trial takes on one core, in a pack of so many."""
+    step, example = _step_seconds(trial, pack_size)
+    gradients = GRADIENT_STEP * (trial.n_fit // trial.batch_used) * step
+    forward = trial.task.n_all * example / 3  # of a step's three passes, forward and back
+    checkpoint = gradients + forward + _measure_seconds(trial)
+    return TRIAL_START + trial.n_steps * step + count_checkpoints(trial) * checkpoint
+
+
+def _step_seconds(trial: Trial, pack_size: int) -> tuple[float, float]:
+    """Return the seconds of a training step, and of one example in it."""
     widths = trial.layer_widths
     parameters, units = n_parameters(widths), sum(widths[1:])
+    if engine_of(trial) == "torch":
+        example = TORCH_PRODUCT * parameters + TORCH_UNIT * units
+        return TORCH_STEP / pack_size + trial.batch_used * example, example
     example = FUSED_PRODUCT * parameters + FUSED_UNIT * units
     step = FUSED_STEP + FUSED_PARAMETER * parameters + trial.batch_used * example
-    if engine_of(trial) == "torch":
-        step = TORCH_FACTOR * step + TORCH_STEP / pack_size
-    checkpoint = MEASURE_CHECKPOINT + MEASURE_EXAMPLE * _examples_measured(trial)
-    # Gradient moments are one more pass without an optimiser; the forward pass is a third of a step.
-    checkpoint += trial.n_fit * example + trial.task.n_all * example / 3
-    return TRIAL_START + trial.n_steps * step + count_checkpoints(trial) * checkpoint
+    return step, example
+
+
+def _measure_seconds(trial: Trial) -> float:
+    """Return the seconds of measuring one checkpoint."""
+    widths = trial.layer_widths[1:]
+    sizes = {"all": trial.task.n_all, "train": trial.n_fit, "test": trial.task.n_test}
+    examples = sum(min(sizes[name], trial.record.probe) for name in trial.record.samples)
+    layers = LAYER_EXAMPLE * len(widths) + UNIT_EXAMPLE * sum(widths)
+    curves = CURVE_CLASS * trial.task.n_all * trial.task.n_classes
+    return CHECKPOINT + curves + examples * len(trial.estimators) * layers
 
 
 def pack_seconds(trials: Sequence[Trial]) -> float:
@@ -120,10 +137,3 @@ def estimate(packs: Iterable[Pack], workers: int) -> Estimate:
     torch = TORCH_BYTES if any(engine_of(pack.trials[0]) == "torch" for pack in packs) else 0.0
     memory = DRIVER_BYTES + busy * (WORKER_BYTES + torch + max(held))
     return Estimate(max(sum(seconds) / busy, *seconds), round(memory), round(store))
-
-
-def _examples_measured(trial: Trial) -> int:
-    """Return examples x layers x estimators that one checkpoint measures."""
-    sizes = {"all": trial.task.n_all, "train": trial.n_fit, "test": trial.task.n_test}
-    examples = sum(min(sizes[name], trial.record.probe) for name in trial.record.samples)
-    return examples * (len(trial.layer_widths) - 1) * len(trial.estimators)

@@ -49,7 +49,9 @@ def make_packs(
             chunks = [group[i : i + size] for i in range(0, len(group), size)]
         else:
             count = round(seconds[key] * len(group) / target)
-            if engine_of(group[0]) == "torch":  # small packs are slow there, and large ones no faster
+            if (
+                engine_of(group[0]) == "torch"
+            ):  # small packs are slow there, and large ones no faster
                 count = min(max(count, -(-len(group) // TORCH_PACK)), -(-len(group) // 8))
             chunks = _even(group, count)
         packs += [Pack(_free_id(chunk, taken), tuple(chunk)) for chunk in chunks]
