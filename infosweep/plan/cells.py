@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from infosweep.errors import LimitError
-from infosweep.study.cells import axis_column, cell_sections, n_train_of
+from infosweep.study.axes import axis_columns
+from infosweep.study.cells import cell_sections, columns_of, n_train_of
 from infosweep.study.settings import FOUR_AXES
 from infosweep.study.where import compile_where
 
@@ -70,20 +71,6 @@ class Cell:
         """The batch size in force: at most the examples trained on."""
         return min(self.batch_as_written, self.n_fit)
 
-    @property
-    def columns(self) -> dict[str, Scalar | None]:
-        """The cell's columns as the tables have them: the names that `where` knows."""
-        return {
-            "train_size": float(self.train_size),
-            "n_train": self.n_train,
-            "batch_size": self.batch_as_written,
-            "batch_used": self.batch_used,
-            "full_batch": self.batch_size == "full",
-            "depth": self.depth,
-            "label_noise": float(self.label_noise),
-            **self.extra,
-        }
-
 
 def cells_of(study: StudySettings) -> list[Cell]:
     """Return a study's cells in the order of its axes, the last axis fastest.
@@ -120,7 +107,7 @@ def _walk(study: StudySettings, groups: list[_Group]) -> Iterator[Cell]:
     conditions = [compile_where(text) for text in study.where]
     names = [name for group, _ in groups for name in group]
     further = [name for name in study.axes if name not in FOUR_AXES]
-    columns = {name: axis_column(study, name) for name in further}
+    columns = axis_columns(study.axes)
     # Few settings of the further axes, many cells: each is validated once.
     sections: dict[tuple[Any, ...], tuple[AnyTask, MlpSettings, TrainingSettings]] = {}
     for point in itertools.product(*(values for _, values in groups)):
@@ -128,13 +115,15 @@ def _walk(study: StudySettings, groups: list[_Group]) -> Iterator[Cell]:
         key = tuple(values[name] for name in further)
         if key not in sections:
             sections[key] = cell_sections(study, values)
-        cell = Cell(
+        if conditions:
+            row = columns_of(sections[key][0], values, columns)
+            if not all(condition(row) for condition in conditions):
+                continue
+        yield Cell(
             *sections[key],
             **{name: values[name] for name in FOUR_AXES},
             extra={columns[name]: values[name] for name in further},
         )
-        if not conditions or all(condition(cell.columns) for condition in conditions):
-            yield cell
 
 
 def _check_limit(study: StudySettings, cells: int) -> None:

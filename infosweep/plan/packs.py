@@ -76,15 +76,9 @@ def pack_from_json(payload: Mapping[str, Any]) -> Pack:
         trials = tuple(
             trial_from_content(trial["content"], trial["extra"]) for trial in payload["trials"]
         )
-        pack = Pack(payload["pack_id"], trials)
+        return Pack(payload["pack_id"], trials)
     except (KeyError, TypeError, ValueError, StudyError) as error:
-        reason = str(error).partition("\n")[0]
-        raise StoreError(
-            f"a kept pack cannot be read ({type(error).__name__}: {reason})",
-            "it is damaged or of another version of infosweep; run with that version, or remove its "
-            "file from `_meta/packs`",
-        ) from error
-    return pack
+        raise _unreadable(error) from error
 
 
 def reused(
@@ -115,7 +109,19 @@ def _peek(pack: Pack | Mapping[str, Any]) -> tuple[str, list[str]]:
     """Return a pack's id and trial ids without rebuilding its trials."""
     if isinstance(pack, Pack):
         return pack.pack_id, [trial.trial_id for trial in pack.trials]
-    return pack["pack_id"], [trial["trial_id"] for trial in pack["trials"]]
+    try:
+        return pack["pack_id"], [trial["trial_id"] for trial in pack["trials"]]
+    except (KeyError, TypeError) as error:
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: Exception) -> StoreError:
+    reason = str(error).partition("\n")[0]
+    return StoreError(
+        f"a kept pack cannot be read ({type(error).__name__}: {reason})",
+        "it is damaged or of another version of infosweep; run with that version, or remove its file "
+        "from `_meta/packs`",
+    )
 
 
 def _shape(trial: Trial) -> tuple[Any, ...]:

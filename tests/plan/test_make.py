@@ -229,6 +229,12 @@ def test_a_damaged_pack_is_a_damaged_store(damage):
         pack_from_json(payload)
 
 
+@pytest.mark.parametrize("payload", [{}, {"pack_id": "a", "trials": [7]}], ids=["empty", "number"])
+def test_a_plan_tells_of_a_damaged_pack(payload):
+    with pytest.raises(StoreError, match="`_meta/packs`"):
+        make_plan(study(), fixed=[payload])
+
+
 def test_an_unwanted_pack_of_another_version_is_left_alone():
     payload = {"pack_id": "old", "trials": [{"trial_id": "old", "content": "?", "extra": {}}]}
     assert make_plan(study(), fixed=[payload]) == make_plan(study())
