@@ -26,6 +26,8 @@ from infosweep.information.counts import (
 from infosweep.information.samples import Samples
 from infosweep.study.settings import BinsSettings
 
+SETTINGS = BinsSettings
+
 _RULES = {"bins": BINS, "edges": EDGES, "width": WIDTH, "quantiles": QUANTILES}
 _FIXED, _PER_LAYER, _PER_EPOCH = 0, 1, 2
 
@@ -231,12 +233,13 @@ def _from_sums(
     row[0] = max(log2_n - sum_t / n, 0.0)
     row[1] = information(log2_n, n, sum_t, label_sums[0], sums[0])
     row[2] = information(log2_n, n, sum_t, label_sums[1], sums[1]) if has_given else np.nan
-    mean = 0.0
+    excess = 0.0  # over the first, so that equal values have exactly their mean and no deviation
     for p in range(permutations):
         sums[2 + p] = information(log2_n, n, sum_t, label_sums[0], sums[2 + p])
-        mean += sums[2 + p] / permutations
+        excess += sums[2 + p] - sums[2]
+    mean = sums[2] + excess / permutations if permutations > 0 else np.nan
     squares = 0.0
     for p in range(permutations):
         squares += (sums[2 + p] - mean) ** 2
-    row[3] = mean if permutations > 0 else np.nan
+    row[3] = mean
     row[4] = np.sqrt(squares / (permutations - 1)) if permutations > 1 else np.nan

@@ -78,7 +78,7 @@ def prepare(
     seed: int,
     permutations: int = PERMUTATIONS,
 ) -> Samples:
-    """Prepare samples; each is a name, its columns, their true labels and given labels (None: not asked for).
+    """Prepare samples: each is a name, its columns, their true labels and given labels (None: not asked for).
 
     Permutation p of a sample's labels is drawn by `permute` with key (seed, "null") and counter p.
     """

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from infosweep.measures.compiling import warm_up
     from infosweep.measures.measurer import Measurer
-    from infosweep.measures.warm_up import warm_up
 
 __all__ = ["Measurer", "warm_up"]
 
@@ -23,7 +23,7 @@ def __getattr__(name: str) -> Any:
 
             return Measurer
         case "warm_up":
-            from infosweep.measures.warm_up import warm_up
+            from infosweep.measures.compiling import warm_up
 
             return warm_up
         case _:

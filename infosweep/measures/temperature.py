@@ -131,17 +131,21 @@ def _following(
     up_slope: float,
     down_slope: float,
 ) -> float:
-    """Newton's step on log A - log B, inside the bracket; an end of it only where that was not tried yet."""
-    if down == 0.0:
+    """Newton's step on log A - log B inside the bracket, or an end of it that was not tried yet."""
+    low_tried, high_tried = low > 1.0 / HIGHEST, high < 1.0 / LOWEST
+    if up > 0.0 and down > 0.0:
+        slope = up_slope / up - down_slope / down
+        following = inverse - np.log(up / down) / slope if slope < 0.0 else high
+    elif down == 0.0 and not high_tried:
         return high
-    if up == 0.0:
+    elif up == 0.0 and not low_tried:
         return low
-    slope = up_slope / up - down_slope / down
-    following = inverse - np.log(up / down) / slope if slope < 0.0 else high
+    else:  # examples that change sides: Newton's step on the slope B - A itself
+        following = inverse - (down - up) / (down_slope - up_slope)
     if following >= high:
-        return high if high == 1.0 / LOWEST else np.sqrt(low * high)
+        return np.sqrt(low * high) if high_tried else high
     if following <= low:
-        return low if low == 1.0 / HIGHEST else np.sqrt(low * high)
+        return np.sqrt(low * high) if low_tried else low
     return following
 
 
