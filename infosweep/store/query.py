@@ -20,7 +20,7 @@ import duckdb
 from infosweep.errors import InfosweepError, NotFoundError, QueryError, StoreError
 from infosweep.store.guard import check, nearest
 from infosweep.store.readonly import PROTOCOL, ReadOnlyFiles
-from infosweep.store.store import Store, StudyStore
+from infosweep.store.store import Store, StudyStore, study_of
 from infosweep.store.views import define_views
 from infosweep.tables import TABLES
 from infosweep.units import format_duration
@@ -90,22 +90,6 @@ def connect() -> duckdb.DuckDBPyConnection:
     )
     connection.execute("set enable_progress_bar = false")
     return connection
-
-
-def study_of(store: Store, name: str) -> StudyStore:
-    """Return a study of a store.
-
-    Raises:
-        NotFoundError: the store has none of this name.
-    """
-    study = store.study(name)
-    if study.exists():
-        return study
-    names = store.studies()
-    raise NotFoundError(
-        f"there is no study '{name}' in the store {store.url}",
-        f"studies there: {', '.join(names)}" if names else "run one first, or give --store",
-    )
 
 
 def _all_studies(store: Store) -> list[StudyStore]:

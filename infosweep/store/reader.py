@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from infosweep.errors import NotFoundError
 from infosweep.store.axes import merge_extra, table_columns
-from infosweep.store.query import QueryLimits, connect, explained, query, study_of
+from infosweep.store.query import QueryLimits, connect, explained, query
 from infosweep.store.readonly import ReadOnlyFiles
-from infosweep.store.store import StudyStore
+from infosweep.store.store import StudyStore, study_of
 from infosweep.store.views import define_views
 from infosweep.tables import TABLES
 

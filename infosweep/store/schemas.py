@@ -101,8 +101,13 @@ def sort_table(rows: pa.Table) -> pa.Table:
 
 
 def concat_tables(tables: Sequence[pa.Table]) -> pa.Table:
-    """Join the rows of several trials of one pack, sorted."""
-    return sort_table(pa.concat_tables(tables))
+    """Join the rows of several trials, each built by `build_table`, into sorted rows of a pack."""
+    filled = [rows for rows in tables if len(rows)] or tables[:1]
+    return pa.concat_tables(sorted(filled, key=_trial_of))
+
+
+def _trial_of(rows: pa.Table) -> str:
+    return rows.column("trial_id")[0].as_py() if len(rows) else ""
 
 
 def _is_scalar(value: object) -> bool:
@@ -122,6 +127,8 @@ def _array(value: Any, field: pa.Field, n_rows: int, table: str) -> pa.Array:
             )
             array = pa.array(numbers, field.type, mask=~np.isfinite(numbers))
         else:
+            if pa.types.is_integer(field.type) and isinstance(value, list | tuple):
+                value = [_plain(v, field.type) for v in value]
             array = pa.array(value, field.type)
     except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError) as error:
         raise ValueError(f"column {field.name} of table {table}: {error}") from error
@@ -135,6 +142,8 @@ def _plain(value: Any, kind: pa.DataType) -> Any:
         value = value.item()
     if isinstance(value, float) and not np.isfinite(value):
         return None
+    if isinstance(value, float) and kind == pa.int64():
+        raise TypeError("a count is a floating-point number")  # Arrow would cut it off
     if kind == pa.string() and value is not None and not isinstance(value, str):
         return json.dumps(value)  # an axis of numbers and words
     return value

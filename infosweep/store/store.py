@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from infosweep.errors import StoreError, UsageError
+from infosweep.errors import NotFoundError, StoreError, UsageError
 from infosweep.store.axes import merge_extra
 from infosweep.store.commit import Commit, Committer
 from infosweep.store.lease import Claim, HeldClaim, Lease, now
@@ -366,6 +366,22 @@ class StudyStore:
             "study_hash": _hash(self.load_study_text() or ""),
             **{key: found[key] for key in keys},
         }
+
+
+def study_of(store: Store, name: str) -> StudyStore:
+    """Return a study of a store.
+
+    Raises:
+        NotFoundError: the store has none of this name.
+    """
+    study = store.study(name)
+    if study.exists():
+        return study
+    names = store.studies()
+    raise NotFoundError(
+        f"there is no study '{name}' in the store {store.url}",
+        f"studies there: {', '.join(names)}" if names else "run one first, or give --store",
+    )
 
 
 def check_schema_version(version: object, where: str) -> None:
