@@ -425,13 +425,9 @@ def _study_in(store: Location, name: str) -> StudyStore:
     Raises:
         NotFoundError: there is none; its mend names those that are there.
     """
-    opened = _open_store(store)
-    held = opened.study(name)
-    if held.exists():
-        return held
-    from infosweep.store.query import study_of  # loads DuckDB, but only to say what is there
+    from infosweep.store.store import study_of
 
-    return study_of(opened, name)
+    return study_of(_open_store(store), name)
 
 
 def _stored_settings(held: StudyStore) -> StudySettings:

@@ -99,8 +99,8 @@ def _values(values: tuple[Any, ...]) -> str:
 
 def _trial(trial: Trial) -> str:
     batch = "full" if trial.full_batch else trial.batch_size
-    further = "".join(f" {name} {output.cell(value)}" for name, value in trial.extra.items())
+    further = "".join(f"{name} {output.cell(value)}, " for name, value in trial.extra.items())
     return (
         f"{trial.n_train} examples, batch {batch}, depth {output.cell(trial.depth)}, "
-        f"label noise {trial.label_noise:g},{further} seed {trial.seed}, {trial.n_steps} steps"
+        f"label noise {trial.label_noise:g}, {further}seed {trial.seed}, {trial.n_steps} steps"
     )

@@ -232,10 +232,13 @@ def test_findings_as_json_have_the_keys_that_scripts_rely_on(command, finished):
 
 def test_findings_as_text_begin_with_the_claim(command, finished):
     lines = command("findings", "tiny", "--store", finished.store).out.splitlines()
+    rows = [line for line in lines[2:] if not line.startswith("note: ")]
     first = {}
-    for line in lines[2:]:
+    for line in rows:
         first.setdefault(line.split()[0], line)
+    assert {"overcompression", "depth_benefit", "label_noise_effect"} == set(first)
     assert all("(claim)" in line for line in first.values())
+    assert [line for line in lines if line.startswith("note: overcompression: ")]
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
