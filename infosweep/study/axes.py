@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -91,6 +92,7 @@ SECTIONS: dict[str, type[Section]] = {
 }
 
 
+@functools.cache
 def further_axes() -> dict[str, Kind]:
     """Return the dotted fields that may be axes, with their kinds: all that hold one word or number."""
     kinds: dict[str, Kind] = {
@@ -104,10 +106,18 @@ def further_axes() -> dict[str, Kind]:
     return kinds
 
 
-def default_axes(task: TaskSettings, model: MlpSettings) -> dict[str, Any]:
-    """Return the one value of each of the four axes that a study leaves out."""
+def default_axes(
+    task: TaskSettings, model: MlpSettings, axes: Mapping[str, Sequence[Any]]
+) -> dict[str, Any]:
+    """Return the one value of each of the four axes that a study leaves out.
+
+    Where the task is an axis, train_size is the largest that all of its cells allow.
+    """
+    kinds = axes.get("task.kind", (task.kind,))
+    holdouts = axes.get("task.holdout", (task.holdout,))
+    own_test = all(TASKS[kind].n_own_test for kind in kinds)
     return {
-        "train_size": task.default_train_size,
+        "train_size": 1.0 if own_test else round(1 - max(holdouts), 12),
         "batch_size": 256,
         "depth": len(model.hidden),
         "label_noise": 0.0,

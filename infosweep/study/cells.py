@@ -95,14 +95,14 @@ def columns_of(
         columns: axis -> column.
     """
     row = {columns[name]: value for name, value in values.items()}
-    if "train_size" in values:
-        row["n_train"] = n_train = n_train_of(task, values["train_size"])
-        row["train_size"] = float(values["train_size"])
-        if "batch_size" in values:
-            full = values["batch_size"] == "full"
-            row["full_batch"] = full
-            row["batch_size"] = n_train if full else values["batch_size"]
-            row["batch_used"] = min(
-                row["batch_size"], n_train - int(task.validation * n_train + 1e-9)
-            )
+    size, batch = values.get("train_size"), values.get("batch_size")
+    if batch is not None:
+        row["full_batch"] = batch == "full"
+    if size is not None:
+        row["n_train"] = n_train = n_train_of(task, size)
+        row["train_size"] = float(size)
+        if batch is not None:
+            row["batch_size"] = n_train if batch == "full" else batch
+            n_fit = n_train - int(task.validation * n_train + 1e-9)
+            row["batch_used"] = min(row["batch_size"], n_fit)
     return row

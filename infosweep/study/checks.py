@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from infosweep.errors import LimitError
-from infosweep.study.axes import FOUR_KINDS, allowed_findings, further_axes
+from infosweep.study.axes import FOUR_KINDS, MOST_VALUES, allowed_findings, further_axes
 from infosweep.study.cells import Sections, apply_axes, columns_of, n_train_of
 from infosweep.study.faults import Place, listed
 from infosweep.study.grid import combinations
 from infosweep.study.kinds import Choice, no_repeats
 from infosweep.study.nodes import Node, describe
-from infosweep.study.reader import Draft
+from infosweep.study.reader import MOST_SEEDS, Draft
 from infosweep.study.settings import FOUR_AXES
 from infosweep.study.where import Where, WhereError, parse_where, unknown_column
 
@@ -41,12 +41,15 @@ def check(draft: Draft, values: dict[str, Any]) -> None:
 
 
 def _limits(draft: Draft) -> None:
+    trials = draft.limits.trials
     for name, axis in draft.axes.items():
         if axis.length:
-            message = f"axis {name} has {axis.length:,} values; the study's limit is {draft.limits.trials:,} trials"
+            most = min(trials, MOST_VALUES)
+            message = f"axis {name} has {axis.length:,} values; at most {most:,} are allowed"
             raise LimitError(message, "give the axis fewer values")
     if draft.seeds_asked:
-        message = f"{draft.seeds_asked:,} seeds are past the study's limit of {draft.limits.trials:,} trials"
+        most = min(trials, MOST_SEEDS)
+        message = f"the study asks for {draft.seeds_asked:,} seeds; at most {most:,} are allowed"
         raise LimitError(message, "ask for fewer seeds")
 
 
@@ -205,11 +208,13 @@ class _Grid:
         self.axes = {name: axis.values for name, axis in draft.axes.items()}
         axis_of = {column: name for name, column in self.columns.items()}
         self.task_axes = {name for name in self.axes if name.startswith("task.")}
+        sized = {"train_size", *self.task_axes}
+        full = "full" in self.axes.get("batch_size", ())
         derived = {
-            "n_train": {"train_size", *self.task_axes},
-            "batch_used": {"train_size", "batch_size", *self.task_axes},
-            "full_batch": {"train_size", "batch_size", *self.task_axes},
-            "batch_size": {"train_size", "batch_size", *self.task_axes},
+            "n_train": sized,
+            "batch_used": {"batch_size", *sized},
+            "full_batch": {"batch_size"},
+            "batch_size": {"batch_size", *(sized if full else ())},
         }
         self.conditions: list[tuple[Where, Node]] = []
         self.needed: set[str] = set()
@@ -269,7 +274,11 @@ class _Grid:
 
     def _keeps(self, values: Values) -> bool:
         for index, (where, item) in enumerate(self.conditions):
-            row = columns_of(self._sections(values)[0], values, self.columns)
+            # Only the task's axes change the columns that are worked out, and few values they have.
+            task, _, _ = self._sections(
+                {name: values[name] for name in self.task_axes & values.keys()}
+            )
+            row = columns_of(task, values, self.columns)
             try:
                 if not where.test(row):
                     return False

@@ -23,7 +23,7 @@ def study_to_mapping(study: StudySettings) -> dict[str, Any]:
     """
     whole = _everything(study)
     task = study.task.model_dump(exclude_defaults=True)
-    axes = default_axes(study.task, study.model)
+    axes = default_axes(study.task, study.model, study.axes)
     kept: dict[str, Any] = {
         "name": study.name,
         "task": {"kind": study.task.kind, **task},

@@ -70,6 +70,17 @@ class Number:
             and (self.under is None or value < self.under)
         )
 
+    def _is_one(self, value: float) -> bool:
+        if isinstance(value, int):
+            return True
+        return math.isfinite(value) and not (self.whole and value != int(value))
+
+    def _largest(self, value: float) -> float:
+        """Return what can be held: as int64, as a double, and exactly where a whole number has a dot."""
+        if not self.whole:
+            return 1e300
+        return 2**63 - 1 if isinstance(value, int) else LARGEST
+
     def read(self, node: Node, report: Report, what: str, example: str = "") -> Any:
         """Return an int where whole, else a float."""
         value = node.value
@@ -82,18 +93,12 @@ class Number:
             mend = number_mend(node) or f"write {self.rule}{as_example}"
             report.add(node.place, f"{what} must be {self.rule}, not {_held(node)}", mend)
             return BAD
-        whole = isinstance(value, int) or (math.isfinite(value) and value == int(value))
-        largest = LARGEST if self.whole else 1e300
-        if (
-            not (isinstance(value, int) or math.isfinite(value))
-            or not self.fits(value)
-            or (self.whole and not whole)
-        ):
-            mend = f"write {self.rule}{as_example}"
-        elif abs(value) > largest:
+        if self._is_one(value) and self.fits(value):
+            if abs(value) <= self._largest(value):
+                return int(value) if self.whole else float(value) + 0.0  # no -0.0
             mend = "write a smaller number"
         else:
-            return int(value) if self.whole else float(value) + 0.0
+            mend = f"write {self.rule}{as_example}"
         report.add(node.place, f"{what} must be {self.rule}, not {describe(node)}", mend)
         return BAD
 

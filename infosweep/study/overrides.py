@@ -84,6 +84,8 @@ def _put(node: Node, parts: list[str], value: Node, place: Place, report: Report
     key = Node("scalar", part, here, part)
     if rest:
         below = old[1] if old is not None and old[1].kind in ("map", "list") else None
+        if below is not None and below.kind == "list" and rest == ["range"]:
+            below, old = None, None  # an axis that was a list becomes a range
         if below is None and old is not None and old[1].value is not None:
             report.add(
                 after,

@@ -8,7 +8,7 @@ from typing import Any
 from infosweep.study.axes import FOUR_KINDS, Axis, axis_columns, default_axes, read_axis, read_zip
 from infosweep.study.estimators import read_estimators
 from infosweep.study.faults import Place, Report, nearest
-from infosweep.study.kinds import BAD, Choice, ListOf, Text, whole
+from infosweep.study.kinds import BAD, Choice, ListOf, Text, unavailable, whole
 from infosweep.study.nodes import Node, describe
 from infosweep.study.section import Section, read_fields, unknown_key
 from infosweep.study.settings import (
@@ -174,7 +174,7 @@ def _read_sections(draft: Draft, *, partial: bool) -> dict[str, Any]:
         values["estimators"] = read_estimators(node, report)
     if (node := root.get("tuned")) is not None and (node.kind != "list" or node.items):
         mend = "drop the key, and write each value as a cell of its own"
-        report.add(root.key_place("tuned"), "tuned axes are not available in this version", mend)
+        report.add(root.key_place("tuned"), unavailable("tuned", ("axes",)), mend)
     _read_axes(draft)
     if (node := root.get("zip")) is not None:
         unread = [name for name in draft.written if name not in draft.axes]
@@ -265,7 +265,8 @@ def _read_axes(draft: Draft) -> None:
                 draft.bad.add(f"axes.{name}")
             else:
                 draft.axes[name] = axis
-    defaults = default_axes(draft.task, draft.model)
+    values = {name: axis.values for name, axis in draft.axes.items()}
+    defaults = default_axes(draft.task, draft.model, values)
     for name in FOUR_KINDS:
         if name not in draft.written:
             draft.axes[name] = Axis((defaults[name],))

@@ -148,6 +148,7 @@ def _estimator(cls: type[Section]) -> Schema:
 def _axes() -> Schema:
     about = {
         **ABOUT_FOUR,
+        "task.kind": "what is learned",
         **{
             f"{section}.{name}": field.metadata["about"]
             for section, cls in (

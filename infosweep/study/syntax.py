@@ -8,6 +8,7 @@ from typing import Any
 
 from infosweep.study.faults import Place, Report, Source
 
+_GLUED = re.compile(r"\s*([^\s:#]+):\S")
 _CLOSING = {"[": "]", "{": "}"}
 
 
@@ -48,12 +49,12 @@ class _Trouble:
         return _Said(self.opened.line, self.opened.column, 0, message, mend)
 
 
-def explain(error: Any, lines: list[str], source: Source, report: Report) -> None:
-    """Note a syntax error of PyYAML."""
+def explain(error: Any, lines: list[str], source: Source, report: Report) -> int | None:
+    """Note a syntax error of PyYAML; return the line that is to blame."""
     mark = error.problem_mark or error.context_mark
     if mark is None:
         report.add(Place(source), f"this is not YAML: {error.problem or error}", "write plain YAML")
-        return
+        return None
     problem, context = error.problem or "", error.context or ""
     trouble = _Trouble(problem, context, mark.line, mark.column, error.context_mark, lines)
     said = _say(trouble)
@@ -62,6 +63,7 @@ def explain(error: Any, lines: list[str], source: Source, report: Report) -> Non
     report.add(
         Place(source, line, source.column(line, said.column), length), said.message, said.mend
     )
+    return line
 
 
 def _say(trouble: _Trouble) -> _Said:
@@ -79,6 +81,9 @@ def _say(trouble: _Trouble) -> _Said:
     if "mapping values" in problem:
         return _colon(trouble)
     if opened and ("simple key" in context or "expected ':'" in problem):
+        start = trouble.text(trouble.opened.line)[trouble.opened.column :]
+        if glued := _GLUED.match(start):
+            return trouble.at_opening(*_no_blank(glued[1]))
         return trouble.at_opening("expected `key: value`", "put a colon and a blank after the key")
     if "start any token" in problem and trouble.char in "@`%":
         mend = f"put the text in quotes; a plain text can't begin with {trouble.char}"
@@ -89,10 +94,16 @@ def _say(trouble: _Trouble) -> _Said:
         return trouble.here(
             0, "text after the end of the document", "delete the line `...` or what follows it"
         )
-    reason = f"{problem} ({context})" if context else problem
-    return trouble.here(
-        1, f"this is not YAML: {reason}", "check brackets, quotes and the layout of this line"
-    )
+    return _other(trouble)
+
+
+def _other(trouble: _Trouble) -> _Said:
+    """What has no words of its own here."""
+    if "nesting" in trouble.problem:
+        return trouble.here(1, "values are nested too deep", "a study needs three levels or four")
+    context = f" ({trouble.context})" if trouble.context else ""
+    mend = "check brackets, quotes and the layout of this line"
+    return trouble.here(1, f"this is not YAML: {trouble.problem}{context}", mend)
 
 
 def _flow(trouble: _Trouble) -> _Said:
@@ -120,12 +131,22 @@ def _colon(trouble: _Trouble) -> _Said:
         return trouble.here(
             1, "a second ':' in one value", "put the value in quotes, or start a new line"
         )
-    if glued := re.match(r"\s*([^\s:#]+):\S", above):
-        mend = f"write `{glued[1]}: ` with a blank after the colon"
-        return _Said(trouble.line - 1, glued.start(1), 0, f"no blank after '{glued[1]}:'", mend)
+    if glued := _GLUED.match(above):
+        return _Said(trouble.line - 1, glued.start(1), 0, *_no_blank(glued[1]))
+    if above.strip() and ":" not in above and _indent(above) == _indent(trouble.text(trouble.line)):
+        mend = "put a colon and a blank after the key"
+        return _Said(trouble.line - 1, _indent(above), 0, "expected `key: value`", mend)
     return trouble.here(
         1, "this key is indented below a value that takes no keys", "align it with the keys above"
     )
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def _no_blank(key: str) -> tuple[str, str]:
+    return f"no blank after '{key}:'", f"write `{key}: ` with a blank after the colon"
 
 
 def _layout(trouble: _Trouble) -> _Said:

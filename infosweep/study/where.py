@@ -116,7 +116,8 @@ def parse_where(text: str) -> Where:
 
 
 def _syntax(flat: str, lead: int, error: SyntaxError) -> WhereError:
-    offset = min(max(0, (error.offset or 1) - 1) + lead, max(0, len(flat) - 1))
+    end = max(0, len(flat.rstrip()) - 1)  # of what is cut short; Python gives no place then
+    offset = min(error.offset - 1 + lead, end) if error.offset else end
     reason, mend = "this condition is no expression", _GRAMMAR
     single = next((i for i, c in enumerate(flat) if c == "=" and _is_assignment(flat, i)), None)
     if single is not None:

@@ -20,7 +20,8 @@ from infosweep.study.syntax import explain
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DEEPEST = 50
 _MOST_NODES = 100_000  # with what aliases repeat
-_MOST_ROUNDS = 20  # faults of syntax that are worked around
+_MOST_ROUNDS = 500  # faults of syntax that are worked around
+_MOST_READ = 10_000_000  # characters that are parsed anew for it
 _WRITTEN = re.compile(r"^\s*[^\s#]")
 _KEY = re.compile(
     r"""^(\s*(?:- +)?(?:[^\s"'#\[\]{},:-][^\s"'\[\]{},:]*|"[^"]*"|'[^']*') *:)(?:\s.*)?$"""
@@ -51,7 +52,7 @@ def parse(text: str, source: Source, report: Report) -> Parsed:
     text = _printable(text, source, report)
     lines = text.split("\n")
     broken = False
-    for _ in range(_MOST_ROUNDS):
+    for _ in range(min(_MOST_ROUNDS, 2 + _MOST_READ // (4 * len(text) + 1))):
         try:
             root = _Builder("\n".join(lines), source, report).build()
             return Parsed(root, broken)
@@ -61,8 +62,8 @@ def parse(text: str, source: Source, report: Report) -> Parsed:
             if _tabs(lines, source, report, error):
                 continue
             broken = True
-            explain(error, lines, source, report)
-            if not _mask(lines, error):
+            line = explain(error, lines, source, report)
+            if line is None or not _mask(lines, error, line):
                 break
         except yaml.YAMLError as error:
             report.add(Place(source), f"this is not YAML: {error}", "write plain YAML in UTF-8")
@@ -136,16 +137,12 @@ def _note_tab(source: Source, line: int, column: int, report: Report) -> None:
     )
 
 
-def _mask(lines: list[str], error: yaml.MarkedYAMLError) -> bool:
+def _mask(lines: list[str], error: yaml.MarkedYAMLError, at: int) -> bool:
     """Mask what the fault spoils, so that the rest can be read: its line if that is enough, else its section.
 
     A masked value is there, but nothing more is said about it.
     """
-    opened = re.search("flow|quoted|simple key", error.context or "")
-    mark = error.context_mark if opened and error.context_mark is not None else error.problem_mark
-    if mark is None or not lines:
-        return False
-    at = min(mark.line, len(lines) - 1)
+    at = min(at, len(lines) - 1)
     while at > 0 and not _WRITTEN.search(lines[at]):
         at -= 1
     start, end = at, at + 1
@@ -158,7 +155,7 @@ def _mask(lines: list[str], error: yaml.MarkedYAMLError) -> bool:
     key = _KEY.match(lines[at])
     choices = [(at, at + 1, True)] * bool(key) + [(at, at + 1, False), (start, end, True)]
     between = [line for line in lines[at + 1 : end] if _WRITTEN.search(line)]
-    unclosed = opened is not None and opened[0] != "simple key"
+    unclosed = re.search("flow|quoted", error.context or "") is not None
     if unclosed and not (key and all(_KEY.match(line) for line in between)):
         choices = choices[-1:]
     masked = lines
@@ -302,10 +299,10 @@ class _Builder:
         return node
 
     def _scalar(self, event: Any, place: Place) -> Node:
+        one_line = event.start_mark.line == event.end_mark.line
         if event.implicit[0]:
             value, trap = resolve(event.value)
-            return Node("scalar", value, place, event.value, trap, exact=True)
-        one_line = event.start_mark.line == event.end_mark.line
+            return Node("scalar", value, place, event.value, trap, exact=one_line)
         exact = one_line and event.style in ("'", '"') and len(event.value) + 2 == place.length
         if exact:
             place = place.part(1, place.length - 2)
