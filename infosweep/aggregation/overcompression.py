@@ -88,6 +88,10 @@ class Measure:
         found = (self.test if split == "test" else self.train).get(cell)
         return NO_SEEDS if found is None else (found[0], getattr(found[1], attribute))
 
+    def interval(self, cell: Cell, attribute: str, split: str = "test") -> Interval:
+        """Return mean and interval over seeds of an attribute of `Drops`."""
+        return t_interval(self.values(cell, attribute, split)[1])
+
 
 def _drops(curves: Mapping[Cell, Curve]) -> dict[Cell, tuple[NDArray[np.int64], Drops]]:
     found = {}
@@ -263,10 +267,8 @@ def _claim_row(
         ),
         "measure": main.name,
         **_beside(result.drop, result.control, result.train, result.rise),
-        **interval_columns("fixed_bin_effect", softmax.effect),
-        **interval_columns("fixed_bin_drop", softmax.drop),
-        **interval_columns("hidden_bin_effect", hidden.effect),
-        **interval_columns("hidden_bin_drop", hidden.drop),
+        **_in_bins("fixed_bin", softmax.effect, softmax.drop, softmax.control),
+        **_in_bins("hidden_bin", hidden.effect, hidden.drop, hidden.control),
         "saturation": saturates,
         **interval_columns("trend", result.trend.correlation),
         "trend_p": result.trend.p,
@@ -299,10 +301,9 @@ def _cell_rows(
         flips = [
             measure.name for measure in alternatives if verdicts[measure.name][place][0] != verdict
         ]
-        own = t_interval(main.values(cell, "drop")[1])
+        own = main.interval(cell, "drop")
         control = grid.control_of(cell)
-        null = NOTHING if control is None else t_interval(main.values(control, "drop")[1])
-        softmax, hidden = (t_interval(measure.effect(grid, cell)[1]) for measure in binned)
+        null = NOTHING if control is None else main.interval(control, "drop")
         saturates = verdict != "supported" and any(
             m.name in verdicts and verdicts[m.name][place][0] == "supported" for m in binned
         )
@@ -322,16 +323,14 @@ def _cell_rows(
             **_beside(
                 own,
                 null,
-                t_interval(main.values(cell, "drop", "train")[1]),
-                t_interval(main.values(cell, "rise")[1]),
+                main.interval(cell, "drop", "train"),
+                main.interval(cell, "rise"),
             ),
-            **interval_columns("fixed_bin_effect", softmax),
-            **interval_columns("fixed_bin_drop", t_interval(binned[0].values(cell, "drop")[1])),
-            **interval_columns("hidden_bin_effect", hidden),
-            **interval_columns("hidden_bin_drop", t_interval(binned[1].values(cell, "drop")[1])),
+            **_cell_in_bins("fixed_bin", grid, binned[0], cell),
+            **_cell_in_bins("hidden_bin", grid, binned[1], cell),
             "saturation": saturates,
-            **interval_columns("end_information", t_interval(main.values(cell, "end")[1])),
-            "peak_epoch": t_interval(main.values(cell, "peak_time")[1]).mean,
+            **interval_columns("end_information", main.interval(cell, "end")),
+            "peak_epoch": main.interval(cell, "peak_time").mean,
             "n_train": cell.trial.n_train,
             "n_parameters": cell.n_parameters,
         }
@@ -349,7 +348,7 @@ def _judge(
         learns = not cell.is_control
         effect = t_interval(measure.effect(grid, cell)[1]) if learns else NOTHING
         effects.append(effect)
-        rise = t_interval(measure.values(cell, "rise")[1])
+        rise = measure.interval(cell, "rise")
         if not learns:
             against.append(NOTHING_TO_LEARN)
         elif grid.control_of(cell) is None:
@@ -377,3 +376,18 @@ def _beside(drop: Interval, control: Interval, train: Interval, rise: Interval) 
         **interval_columns("train_drop", train),
         **interval_columns("rise", rise),
     }
+
+
+def _in_bins(name: str, effect: Interval, drop: Interval, control: Interval) -> dict[str, float]:
+    return {
+        **interval_columns(f"{name}_effect", effect),
+        **interval_columns(f"{name}_drop", drop),
+        **interval_columns(f"{name}_control_drop", control),
+    }
+
+
+def _cell_in_bins(name: str, grid: Grid, measure: Measure, cell: Cell) -> dict[str, float]:
+    control = grid.control_of(cell)
+    null = NOTHING if control is None else measure.interval(control, "drop")
+    effect = t_interval(measure.effect(grid, cell)[1])
+    return _in_bins(name, effect, measure.interval(cell, "drop"), null)

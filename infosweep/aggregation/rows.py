@@ -12,6 +12,7 @@ from infosweep.aggregation.grid import Cell, Grid, format_value
 from infosweep.aggregation.statistics import ALPHA, MIN_SEEDS, Interval, holm
 from infosweep.study.settings import FOUR_AXES
 
+Row = dict[str, Any]
 Verdict = Literal["supported", "contradicted", "undecided"]
 
 COLUMNS = (
@@ -124,9 +125,20 @@ def table(finding: str, claim: str | None, rows: Sequence[Mapping[str, Any]]) ->
     return pd.DataFrame(columns)
 
 
+def by_cell(findings: pd.DataFrame) -> dict[str, Row]:
+    """Return the rows of cells by their label."""
+    return {str(row["cell"]): row for row in _dicts(findings) if row["cell"] is not None}
+
+
+def _dicts(findings: pd.DataFrame) -> list[Row]:
+    return [
+        {str(name): value for name, value in row.items()} for row in findings.to_dict("records")
+    ]
+
+
 def concatenate(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Put findings under each other; a column that a finding lacks is null in its rows."""
-    rows = [row for each in tables for row in each.to_dict("records")]
+    rows = [row for each in tables for row in _dicts(each)]
     names = list(
         dict.fromkeys((*COLUMNS, *(str(name) for each in tables for name in each.columns)))
     )
