@@ -74,6 +74,11 @@ _MENDS = (
         "move it away, or choose another store with --store",
     ),
     (
+        ("NoSuchBucket",),
+        "there is no such bucket",
+        "make it first, or choose another store with --store",
+    ),
+    (
         ("os error 24",),
         "too many open files",
         "raise the limit with `ulimit -n 4096`",
@@ -82,14 +87,19 @@ _MENDS = (
 
 
 @contextmanager
-def _mapped(action: str, where: str) -> Iterator[None]:
-    """Turn what obstore raises into a StoreError of one line; a missing object stays FileNotFoundError."""
+def _mapped(action: str, where: str, *, absent: bool = False) -> Iterator[None]:
+    """Turn what obstore raises into a StoreError of one line.
+
+    An object that is there already stays AlreadyExistsError; with `absent`, a missing one FileNotFoundError.
+    """
     try:
         yield
-    except (FileNotFoundError, AlreadyExistsError):
+    except AlreadyExistsError:
         raise
     except (BaseError, OSError, ValueError) as error:
         text = str(error)
+        if absent and isinstance(error, FileNotFoundError) and "NoSuchBucket" not in text:
+            raise
         for marks, what, mend in _MENDS:
             if any(mark in text for mark in marks):
                 raise StoreError(f"cannot {action} {where}: {what}", mend) from error
@@ -110,7 +120,7 @@ class Objects:
     def get(self, path: str) -> bytes | None:
         """Return an object's bytes, or None where there is none."""
         try:
-            with _mapped("read", self.locate(path)):
+            with _mapped("read", self.locate(path), absent=True):
                 return obstore.get(self.store, path).bytes().to_bytes()
         except FileNotFoundError:
             return None
@@ -150,7 +160,7 @@ class Objects:
     def exists(self, path: str) -> bool:
         """Say whether there is an object of this name."""
         try:
-            with _mapped("read", self.locate(path)):
+            with _mapped("read", self.locate(path), absent=True):
                 obstore.head(self.store, path)
         except FileNotFoundError:
             return False
@@ -179,7 +189,7 @@ class Objects:
     def rename(self, source: str, target: str) -> bool:
         """Move an object, over an older one too; False where the source is gone."""
         try:
-            with _mapped("rename", self.locate(source)):
+            with _mapped("rename", self.locate(source), absent=True):
                 obstore.rename(self.store, source, target)
         except FileNotFoundError:
             return False
@@ -189,7 +199,7 @@ class Objects:
         """Delete objects; those that are gone already are passed over."""
         for path in paths:
             try:
-                with _mapped("delete", self.locate(path)):
+                with _mapped("delete", self.locate(path), absent=True):
                     obstore.delete(self.store, path)
             except FileNotFoundError:
                 continue

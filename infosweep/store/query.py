@@ -165,11 +165,12 @@ def explained(store: Store, limits: QueryLimits) -> Iterator[None]:
             f"the query needs more than {limits.memory} of memory",
             "filter or aggregate more, or read the Parquet files themselves",
         ) from None
-    except RuntimeError as error:
-        if "interrupted" in str(error):  # so DuckDB tells of Ctrl-C
+    except (duckdb.Error, RuntimeError) as error:
+        # So DuckDB tells of Ctrl-C: in its own loop, or in ours while it reads a file.
+        if "Query interrupted" in str(error) or "KeyboardInterrupt" in str(error):
             raise KeyboardInterrupt from None
-        raise
-    except duckdb.Error as error:
+        if not isinstance(error, duckdb.Error):
+            raise
         raise _explain(str(error), store) from None
 
 

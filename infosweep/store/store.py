@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -185,8 +185,7 @@ class StudyStore:
 
     def claims(self) -> list[Claim]:
         """Return the claims of attempts that have not ended, whether they are running or lost."""
-        records = self._read_all("claims").values()
-        return [Claim.from_record(record) for record in records if record is not None]
+        return [Claim.from_record(record) for record in self._read_all("claims").values()]
 
     # --- packs -----------------------------------------------------------------------------------------
 
@@ -202,21 +201,24 @@ class StudyStore:
 
     def fixed_packs(self, *, uncommitted: bool = False) -> dict[str, dict[str, Any]]:
         """Return the packs that are fixed; with `uncommitted` those only that are still to be run."""
-        skip = self.commits() if uncommitted else {}
-        found = self._read_all("packs", skip)
-        return {pack_id: pack for pack_id, pack in found.items() if pack is not None}
+        if not uncommitted:
+            return self._read_all("packs")
+        commits = self.commits()
+        return self._read_all("packs", [p for p in self._names("packs") if p not in commits])
+
+    def _names(self, folder: str) -> list[str]:
+        """Return the names of the JSON files in a `_meta` folder, sorted."""
+        entries = self.objects.children(self._meta(folder))[1]
+        return sorted(e.name.removesuffix(".json") for e in entries if e.name.endswith(".json"))
 
     def _read_all(
-        self, folder: str, skip: Collection[str] = ()
-    ) -> dict[str, dict[str, Any] | None]:
-        """Read the JSON files of a `_meta` folder, by name; None for those gone since they were listed."""
-        entries = self.objects.children(self._meta(folder))[1]
-        names = [e.name.removesuffix(".json") for e in entries if e.name.endswith(".json")]
-        names = sorted(name for name in names if name not in skip)
-        records = self.objects.get_many_json(
-            [self._meta(f"{folder}/{name}.json") for name in names]
-        )
-        return dict(zip(names, records, strict=True))
+        self, folder: str, names: Sequence[str] | None = None
+    ) -> dict[str, dict[str, Any]]:
+        """Read the JSON files of a `_meta` folder, by name, but those gone since they were listed."""
+        names = self._names(folder) if names is None else names
+        paths = [self._meta(f"{folder}/{name}.json") for name in names]
+        records = zip(names, self.objects.get_many_json(paths), strict=True)
+        return {name: record for name, record in records if record is not None}
 
     # --- commits ---------------------------------------------------------------------------------------
 
@@ -224,14 +226,12 @@ class StudyStore:
         """Return all commits, by pack id."""
         self.check_version()
         with self._lock:
-            known = self._commits
-            fresh = self._read_all("commits", known)
-            standing = {e.name for e in self.objects.children(self._meta("commits"))[1]}
+            standing, known = self._names("commits"), self._commits
+            fresh = self._read_all("commits", [p for p in standing if p not in known])
             for pack_id, record in fresh.items():
-                if record is not None:
-                    where = self.objects.locate(self._committer.commit_path(pack_id))
-                    known[pack_id] = Commit.from_record(pack_id, record, where)
-            for pack_id in [p for p in known if f"{p}.json" not in standing]:
+                where = self.objects.locate(self._committer.commit_path(pack_id))
+                known[pack_id] = Commit.from_record(pack_id, record, where)
+            for pack_id in set(known) - set(standing):
                 del known[pack_id]
             return dict(sorted(known.items()))
 
@@ -243,7 +243,7 @@ class StudyStore:
         """Return the ids of trials that failed and have not been done since."""
         failed = {t for commit in self.commits().values() for t in commit.failed_ids}
         for record in self._read_all("failures").values():
-            failed.update((record or {}).get("trial_ids", ()))
+            failed.update(record.get("trial_ids", ()))
         return failed - self.done_ids()
 
     def trial_counts(self) -> TrialCounts:

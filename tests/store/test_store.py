@@ -175,6 +175,7 @@ def test_what_is_no_store(tmp_path):
         ("Permission denied (os error 13)", "permission denied"),
         ("Read-only file system (os error 30)", "the file system is read-only"),
         ("AccessDenied: no such right", "permission denied"),
+        ("<Code>NoSuchBucket</Code>", "there is no such bucket"),
         ("the moon is full", "Unable to write: the moon is full"),
     ],
 )
