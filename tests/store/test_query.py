@@ -221,7 +221,7 @@ def test_time_is_limited(filled):
 
 
 def test_memory_is_limited(filled):
-    sql = "select list(i), list(-i) from range(20000000) t(i)"
+    sql = "select list(i), list(-i) from range(8000000) t(i)"
     with pytest.raises(QueryError, match="needs more than 60MB of memory"):
         query(filled.store, sql, limits=QueryLimits(memory="60MB"))
 
