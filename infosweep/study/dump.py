@@ -92,7 +92,7 @@ def _flow(value: Any) -> str:
         return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"
     if isinstance(value, str):
         plain = re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]*", value) and resolve(value) == (value, None)
-        return value if plain else json.dumps(value)
+        return value if plain else json.dumps(value, ensure_ascii=False)
     if isinstance(value, Sequence):
         return "[" + ", ".join(map(_flow, value)) + "]"
     # To readers of YAML 1.1, 1e-05 is a text and 1.0e-05 a number; YAML 1.2 reads both as a number.

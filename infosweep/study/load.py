@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from infosweep.errors import NotFoundError, StudyError
-from infosweep.study.faults import Place, Report, Source, nearest
+from infosweep.study.faults import Place, Report, Source, listed, nearest
 from infosweep.study.nodes import Node, from_python
 from infosweep.study.overrides import apply_overrides
 from infosweep.study.reader import read_study
@@ -121,17 +121,12 @@ def _other_file(path: Path) -> str:
         names = [other.name for other in path.parent.iterdir() if other.suffix in (".yaml", ".yml")]
     except OSError:
         return "check the path"
-    found = nearest(path.name, names) or nearest(
-        path.name, [f"{Path(name).stem}" for name in names]
-    )
-    if found is None:
-        return (
-            "check the path"
-            if not names
-            else f"check the path; {path.parent} holds {', '.join(sorted(names)[:5])}"
-        )
-    file = found if found in names else next(name for name in names if Path(name).stem == found)
-    return f"did you mean {str(path.parent / file)!r}?"
+    by_stem = {Path(name).stem: name for name in sorted(names)}
+    found = nearest(path.stem, by_stem)
+    if found is not None:
+        return f"did you mean {str(path.parent / by_stem[found])!r}?"
+    holds = f"; {str(path.parent)!r} holds {listed(sorted(names), 5)}" if names else ""
+    return f"check the path{holds}"
 
 
 def _files_in(path: Path) -> str:

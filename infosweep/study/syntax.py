@@ -6,8 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from infosweep.study.faults import Place, Report, Source
+from infosweep.study.faults import Fault, Place, Source
 
+MISPLACED_LIST = "sequence entries are not allowed"  # PyYAML's words
+_BELOW_VALUE = "this key is indented below a value that takes no keys"
+_AFTER_END = "text after the end of the document"
+# What is said of every following line where one fault closes the whole document.
+CASCADING = (_BELOW_VALUE, _AFTER_END)
 _GLUED = re.compile(r"\s*([^\s:#]+):\S")
 _CLOSING = {"[": "]", "{": "}"}
 
@@ -49,21 +54,16 @@ class _Trouble:
         return _Said(self.opened.line, self.opened.column, 0, message, mend)
 
 
-def explain(error: Any, lines: list[str], source: Source, report: Report) -> int | None:
-    """Note a syntax error of PyYAML; return the line that is to blame."""
+def explain(error: Any, lines: list[str], source: Source) -> Fault:
+    """Return the fault that a syntax error of PyYAML stands for, on the line that is to blame."""
     mark = error.problem_mark or error.context_mark
-    if mark is None:
-        report.add(Place(source), f"this is not YAML: {error.problem or error}", "write plain YAML")
-        return None
-    problem, context = error.problem or "", error.context or ""
-    trouble = _Trouble(problem, context, mark.line, mark.column, error.context_mark, lines)
-    said = _say(trouble)
+    problem, context = error.problem or str(error), error.context or ""
+    line, column = (mark.line, mark.column) if mark is not None else (0, 0)
+    said = _say(_Trouble(problem, context, line, column, error.context_mark, lines))
     line = min(said.line, max(0, len(source.lines) - 1))
     length = said.length or max(1, len(source.lines[line].rstrip()) - said.column)
-    report.add(
-        Place(source, line, source.column(line, said.column), length), said.message, said.mend
-    )
-    return line
+    place = Place(source, line, source.column(line, said.column), length)
+    return Fault(place, said.message, said.mend)
 
 
 def _say(trouble: _Trouble) -> _Said:
@@ -90,15 +90,15 @@ def _say(trouble: _Trouble) -> _Said:
         return trouble.here(1, f"{trouble.char!r} can't begin a value", mend)
     if re.search("expected key|expected <block end>|block collection", problem + context):
         return _layout(trouble)
-    if "document start" in problem:
-        return trouble.here(
-            0, "text after the end of the document", "delete the line `...` or what follows it"
-        )
     return _other(trouble)
 
 
 def _other(trouble: _Trouble) -> _Said:
-    """What has no words of its own here."""
+    """What is rare, and what has no words of its own."""
+    if "document start" in trouble.problem:
+        return _after_end(trouble)
+    if MISPLACED_LIST in trouble.problem:
+        return _misplaced_list(trouble)
     if "nesting" in trouble.problem:
         return trouble.here(1, "values are nested too deep", "a study needs three levels or four")
     context = f" ({trouble.context})" if trouble.context else ""
@@ -136,9 +136,7 @@ def _colon(trouble: _Trouble) -> _Said:
     if above.strip() and ":" not in above and _indent(above) == _indent(trouble.text(trouble.line)):
         mend = "put a colon and a blank after the key"
         return _Said(trouble.line - 1, _indent(above), 0, "expected `key: value`", mend)
-    return trouble.here(
-        1, "this key is indented below a value that takes no keys", "align it with the keys above"
-    )
+    return trouble.here(1, _BELOW_VALUE, "align it with the keys above")
 
 
 def _indent(line: str) -> int:
@@ -147,6 +145,29 @@ def _indent(line: str) -> int:
 
 def _no_blank(key: str) -> tuple[str, str]:
     return f"no blank after '{key}:'", f"write `{key}: ` with a blank after the colon"
+
+
+def _after_end(trouble: _Trouble) -> _Said:
+    """A line after the outermost value: after `...`, or left of a first line that is indented."""
+    above = range(trouble.line - 1, -1, -1)
+    for number in above:
+        if trouble.text(number).startswith("..."):
+            return _Said(number, 0, 3, _AFTER_END, "delete the line `...`, or what follows it")
+    first = next(
+        (n for n in reversed(above) if re.match(r"\s*[^\s#]", trouble.text(n))), trouble.line
+    )
+    if _indent(trouble.text(first)) > 0:
+        message = "the first line is indented, those that follow are not"
+        return _Said(first, 0, _indent(trouble.text(first)), message, "delete the blanks")
+    return trouble.here(0, _AFTER_END, "write every line as `key: value`")
+
+
+def _misplaced_list(trouble: _Trouble) -> _Said:
+    message, mend = "a list begins on the line of its key", "put each entry on a line of its own"
+    for number in range(min(trouble.line, len(trouble.lines) - 1), -1, -1):
+        if found := re.match(r"\s*[^\s#]+:\s+(-)\s", trouble.text(number)):
+            return _Said(number, found.start(1), 0, message, mend)
+    return trouble.here(1, message, mend)
 
 
 def _layout(trouble: _Trouble) -> _Said:

@@ -15,7 +15,7 @@ import yaml
 
 from infosweep.study.faults import MASKED, Place, Report, Source
 from infosweep.study.nodes import Node, resolve
-from infosweep.study.syntax import explain
+from infosweep.study.syntax import CASCADING, MISPLACED_LIST, explain
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DEEPEST = 50
@@ -27,7 +27,6 @@ _KEY = re.compile(
     r"""^(\s*(?:- +)?(?:[^\s"'#\[\]{},:-][^\s"'\[\]{},:]*|"[^"]*"|'[^']*') *:)(?:\s.*)?$"""
 )
 _TOP = re.compile(r"""["']?[A-Za-z_][^:\s]*["']?\s*:(\s|$)""")
-_MASK = "!masked"
 
 
 class _Stop(Exception):  # noqa: N818 - no error: ends a hopeless parse whose fault is already noted
@@ -51,10 +50,13 @@ def parse(text: str, source: Source, report: Report) -> Parsed:
     """Return the nodes of a YAML text whose lines are those of `source`, and note every fault in it."""
     text = _printable(text, source, report)
     lines = text.split("\n")
-    broken = False
+    mask = "!masked"
+    while mask in text:
+        mask += "-"
+    broken, before = False, ("", -1)
     for _ in range(min(_MOST_ROUNDS, 2 + _MOST_READ // (4 * len(text) + 1))):
         try:
-            root = _Builder("\n".join(lines), source, report).build()
+            root = _Builder("\n".join(lines), source, report, mask).build()
             return Parsed(root, broken)
         except _Stop:
             return Parsed(None, True)
@@ -62,8 +64,16 @@ def parse(text: str, source: Source, report: Report) -> Parsed:
             if _tabs(lines, source, report, error):
                 continue
             broken = True
-            line = explain(error, lines, source, report)
-            if line is None or not _mask(lines, error, line):
+            fault = explain(error, lines, source)
+            line = fault.place.line
+            if before == (fault.message, line) and line < len(lines) and lines[line].strip():
+                lines[line] = ""  # masking its value was not enough
+                continue
+            if before[0] == fault.message and (fault.message in CASCADING or before[1] == line):
+                break
+            before = fault.message, line
+            report.add(fault.place, fault.message, fault.mend)
+            if not _mask(lines, error, line, mask):
                 break
         except yaml.YAMLError as error:
             report.add(Place(source), f"this is not YAML: {error}", "write plain YAML in UTF-8")
@@ -137,7 +147,7 @@ def _note_tab(source: Source, line: int, column: int, report: Report) -> None:
     )
 
 
-def _mask(lines: list[str], error: yaml.MarkedYAMLError, at: int) -> bool:
+def _mask(lines: list[str], error: yaml.MarkedYAMLError, at: int, mask: str) -> bool:
     """Mask what the fault spoils, so that the rest can be read: its line if that is enough, else its section.
 
     A masked value is there, but nothing more is said about it.
@@ -156,12 +166,13 @@ def _mask(lines: list[str], error: yaml.MarkedYAMLError, at: int) -> bool:
     choices = [(at, at + 1, True)] * bool(key) + [(at, at + 1, False), (start, end, True)]
     between = [line for line in lines[at + 1 : end] if _WRITTEN.search(line)]
     unclosed = re.search("flow|quoted", error.context or "") is not None
-    if unclosed and not (key and all(_KEY.match(line) for line in between)):
+    spoils_all = unclosed or MISPLACED_LIST in (error.problem or "")
+    if spoils_all and not (key and all(_KEY.match(line) for line in between)):
         choices = choices[-1:]
     masked = lines
     for first, last, keep_key in choices:
         masked = list(lines)
-        masked[first:last] = [_KEY.sub(rf"\1 {_MASK}", lines[first]) if keep_key else ""]
+        masked[first:last] = [_KEY.sub(rf"\1 {mask}", lines[first]) if keep_key else ""]
         masked[first + 1 : first + 1] = [""] * (last - first - 1)
         if keep_key and not _KEY.match(lines[first]):
             masked[first] = ""
@@ -196,8 +207,8 @@ def _first_fault(lines: list[str]) -> int:
 class _Builder:
     """Builds the nodes of one text from PyYAML's events."""
 
-    def __init__(self, text: str, source: Source, report: Report) -> None:
-        self.text, self.source, self.report = text, source, report
+    def __init__(self, text: str, source: Source, report: Report, mask: str) -> None:
+        self.text, self.source, self.report, self.mask = text, source, report, mask
         self.anchors: dict[str, tuple[Node, int]] = {}  # node, and how many nodes it stands for
         self.open: set[str] = set()
         self.count = 0
@@ -229,24 +240,16 @@ class _Builder:
         return root
 
     def _node(self, event: Any, events: Iterator[Any], depth: int) -> Node:
+        if isinstance(event, yaml.CollectionEndEvent):
+            # libyaml lets `key: - entry` pass and ends the wrong collection after it.
+            raise yaml.MarkedYAMLError(problem=MISPLACED_LIST, problem_mark=event.start_mark)
         place = self._place(event.start_mark, event.end_mark)
         self._counted(1, place)
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event.anchor, place)
-        if event.tag == _MASK:
+        if event.tag == self.mask:
             return Node("scalar", None, Place(MASKED))
-        if event.tag is not None:
-            shown = event.tag.replace("tag:yaml.org,2002:", "!!")[:60]
-            self.found.add(
-                place, f"the tag {shown} is not allowed; a study is plain data", "delete the tag"
-            )
-        if depth >= _DEEPEST:
-            self.found.add(
-                place,
-                f"values are nested more than {_DEEPEST} deep",
-                "a study needs three levels or four",
-            )
-            raise _Stop
+        self._refuse(event, place, depth)
         anchor, before = event.anchor, self.count
         if anchor is not None:
             self.open.add(anchor)
@@ -265,6 +268,21 @@ class _Builder:
             self.open.discard(anchor)
             self.anchors[anchor] = (node, self.count - before + 1)
         return node
+
+    def _refuse(self, event: Any, place: Place, depth: int) -> None:
+        """Note a tag, and a value that is nested too deep."""
+        if event.tag is not None:
+            shown = event.tag.replace("tag:yaml.org,2002:", "!!")[:60]
+            self.found.add(
+                place, f"the tag {shown} is not allowed; a study is plain data", "delete the tag"
+            )
+        if depth >= _DEEPEST:
+            self.found.add(
+                place,
+                f"values are nested more than {_DEEPEST} deep",
+                "a study needs three levels or four",
+            )
+            raise _Stop
 
     def _entries(
         self, events: Iterator[Any], depth: int
@@ -300,7 +318,7 @@ class _Builder:
 
     def _scalar(self, event: Any, place: Place) -> Node:
         one_line = event.start_mark.line == event.end_mark.line
-        if event.implicit[0]:
+        if not event.style:
             value, trap = resolve(event.value)
             return Node("scalar", value, place, event.value, trap, exact=one_line)
         exact = one_line and event.style in ("'", '"') and len(event.value) + 2 == place.length

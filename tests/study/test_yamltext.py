@@ -75,15 +75,18 @@ BROKEN = [
     ("a: %x\nb: 3", {"a": None, "b": 3}, [(1, 4, "'%' can't begin a value", "quotes")]),
     ('a: "\\q"\nb: 3', {"a": None, "b": 3}, [(1, 5, "unknown escape", "single quotes")]),
     ("where: [depth in [1, 2]]\nb: 3", {"where": None, "b": 3}, [(1, 8, "brackets", '["depth in [1, 2]"]')]),
-    ("a: 1\n...\nb: 3", {"a": 1}, [(3, 1, "after the end of the document", "`...`")]),
+    ("a: 1\n...\nb: 3", {"a": 1, "b": 3}, [(2, 1, "after the end of the document", "`...`")]),
     ("a: 1\n- b\nc: 3", {"a": 1, "c": 3}, [(2, 1, "a list entry where a key is expected", "`key:`")]),
     ("a:\n\tb: 1\n\tc: 2\nd: 3", {"a": {"b": 1, "c": 2}, "d": 3}, [(2, 1, "a tab", "blanks"), (3, 1, "a tab", "blanks")]),
     ("a:\n  b: 1\n\tc: 2", {"a": {"b": 1, "c": 2}}, [(3, 1, "a tab", "blanks")]),
     ("a:\n  b: [1\n  c: [2\n  d: 3", {"a": {"b": None, "c": None, "d": 3}}, [(2, 6, "'[' is not closed", "]"), (3, 6, "'[' is not closed", "]")]),
+    ("a: - 1\n- 2\nb: 3", None, [(1, 4, "a list begins on the line of its key", "a line of its own")]),
+    (" a: 1\nb: 2\nc: 3", None, [(1, 1, "the first line is indented", "delete the blanks")]),
+    ("a: b\n  c: 1\n  d: 2\ne: 4", None, [(2, 4, "takes no keys", "align")]),
     ("a: 1\n---\nb: 2", {"a": 1}, [(2, 1, "a second document", "one study to a file")]),
     ("a: 1\na: 2\na: 3", {"a": 1}, [(2, 1, "duplicate key 'a'; it first stands in line 1", "keep"), (3, 1, "duplicate", "keep")]),
     ("a: !!python/object/apply:os.system [ls]", {"a": ["ls"]}, [(1, 4, "the tag !!python/object/apply:os.system", "delete")]),
-    ("a: !x 1", {"a": "1"}, [(1, 4, "the tag !x", "delete")]),
+    ("a: !x 1", {"a": 1}, [(1, 4, "the tag !x", "delete")]),
     ("a: &x [*x]", {"a": [None]}, [(1, 8, "*x stands inside of &x", "write the value out")]),
     ("a: *x", {"a": None}, [(1, 4, "*x has no &x before it", "define it")]),
     ("[a]: 1\nb: 2", {"b": 2}, [(1, 1, "a key must be a word", "key: value")]),
@@ -127,6 +130,11 @@ def test_a_masked_value_has_no_faults_of_its_own(faults):
         "name: tiny\ntask: {kind: digits}\naxes:\n  depth: [1, 2\nseeds: many\nwhere: [depth == 1]\n"
     )
     assert [fault.line for fault in found] == [4, 5]
+
+
+def test_a_tag_that_looks_like_the_mask_hides_nothing(faults):
+    found = faults("name: tiny\ntask: {kind: digits}\naxes: {depth: [1}\nseeds: !masked 4\n")
+    assert [fault.line for fault in found] == [3, 4]
 
 
 def test_what_could_not_be_read_is_not_missing(faults):
