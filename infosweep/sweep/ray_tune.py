@@ -8,11 +8,12 @@ so reports come seconds apart; importing Tune and compiling kernels while Ray st
 from __future__ import annotations
 
 import contextlib
-import sys
+import os
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infosweep.errors import UsageError
@@ -70,9 +71,16 @@ def run_ray(request: Request, interrupts: Interrupts, progress: Progress) -> Non
     prepare()
     with shared_bytecode():
         warm = _Warm(request.packs)
-        with ray_running(request.address, request.workers):
+        with _nothing_printed(), ray_running(request.address, request.workers):
             warm.join()
             _tune(request, interrupts, progress)
+
+
+@contextlib.contextmanager
+def _nothing_printed() -> Iterator[None]:
+    """Keep what Ray and Tune print on stdout off it: it is for data. What matters is told in `failures`."""
+    with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
+        yield
 
 
 class _Warm:
@@ -132,10 +140,7 @@ def _tune(request: Request, interrupts: Interrupts, progress: Progress) -> None:
     resources: dict[str, float] = {"cpu": request.cpus}
     if request.gpus:
         resources["gpu"] = request.gpus
-    with (
-        tempfile.TemporaryDirectory(prefix="infosweep-tune-") as folder,
-        contextlib.redirect_stdout(sys.stderr),  # stdout is for data, whatever Tune prints
-    ):
+    with tempfile.TemporaryDirectory(prefix="infosweep-tune-") as folder:
         tuner = tune.Tuner(
             tune.with_resources(tune.with_parameters(PackTrainable, shared=shared), resources),
             tune_config=tune.TuneConfig(

@@ -46,15 +46,16 @@ def study_status(store: str | Path, name: str) -> dict[str, Any]:
     for claim in claims:
         trials = packs.get(claim.pack_id, {}).get("trials", ())
         at_work[claim.state].update(trial["trial_id"] for trial in trials)
-    begun = (at_work["running"] | at_work["lost"]) & ours - done
-    running = at_work["running"] & begun
+    running = at_work["running"] & ours - done
+    failed = held.failed_ids() & ours - running
+    lost = at_work["lost"] & ours - done - running - failed
     return {
         "study": name,
         "trials": len(ours),
         "done": len(done & ours - diverged),
         "diverged": len(diverged & ours),
-        "failed": len(held.failed_ids() & ours - begun),
+        "failed": len(failed),
         "running": len(running),
-        "lost": len(begun - running),
+        "lost": len(lost),
         "other": len(done - ours),
     }

@@ -99,7 +99,7 @@ def test_a_trial_that_raises_leaves_its_mates_alone(
 def test_a_pack_of_which_nothing_succeeds_is_not_committed(
     tiny: Tiny, held: StudyStore, monkeypatch: pytest.MonkeyPatch
 ):
-    def broken(trial, problem):
+    def broken(*_: object):
         raise MemoryError
 
     monkeypatch.setattr(fused, "train", broken)
@@ -123,7 +123,9 @@ def test_a_diverged_network_is_a_result(tiny: Tiny, held: StudyStore):
     assert outcome.failed == ()
     trials = rows(held, "trials")
     diverged = [row for row in trials if row["status"] == "diverged"]
-    assert {row["trial_id"] for row in diverged} == set(held.commits()[outcome.pack_id].diverged_ids)
+    assert {row["trial_id"] for row in diverged} == set(
+        held.commits()[outcome.pack_id].diverged_ids
+    )
     assert diverged
     for row in diverged:
         assert row["train_loss"] is None
@@ -180,7 +182,7 @@ def test_one_network_of_a_torch_pack_may_fail(
 def test_a_torch_pack_that_cannot_be_trained_fails_whole(
     tiny: Tiny, held: StudyStore, monkeypatch: pytest.MonkeyPatch
 ):
-    def broken(trials, problems, device):
+    def broken(*_: object):
         raise ValueError("no such device")
 
     monkeypatch.setattr(torch_engine, "train_pack", broken)

@@ -83,9 +83,7 @@ def test_a_line_looks_as_promised(progress: Progress, clock: Clock):
     assert re.fullmatch(pattern, progress.line())
 
 
-def test_without_a_terminal_lines_go_to_stderr(
-    tiny: Tiny, capsys: pytest.CaptureFixture[str]
-):
+def test_without_a_terminal_lines_go_to_stderr(tiny: Tiny, capsys: pytest.CaptureFixture[str]):
     packs = make_plan(tiny()).packs
     with Progress(packs, workers=1) as progress:
         progress.say("a word")
@@ -123,7 +121,7 @@ def test_in_a_terminal_there_is_a_bar(
 
 def test_nobody_listening_does_not_stop_a_run(tiny: Tiny, monkeypatch: pytest.MonkeyPatch):
     class Closed:
-        def write(self, text: str) -> int:
+        def write(self, _: str) -> int:
             raise BrokenPipeError
 
         def flush(self) -> None:
