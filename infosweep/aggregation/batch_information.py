@@ -18,13 +18,13 @@ from infosweep.aggregation.ends import NO_END, Ends, invariant_measures
 from infosweep.aggregation.grid import Cell, Grid
 from infosweep.aggregation.rows import (
     NOTHING_TO_LEARN,
+    Judged,
     Verdict,
-    by_holm,
     by_interval,
-    cell_columns,
+    cell_row,
     few_seeds,
     interval_columns,
-    left_out,
+    judge_cells,
     notes,
     table,
 )
@@ -32,7 +32,6 @@ from infosweep.aggregation.statistics import (
     ALPHA,
     MIN_SEEDS,
     NO_TREND,
-    NOTHING,
     Interval,
     Trend,
     paired,
@@ -251,25 +250,12 @@ def _cell_rows(
     alternatives = {ends.name: _judge(ends, compared) for ends in others}
     out = []
     for cell, against in compared.items():
-        verdict, p, effect, note = judged[cell]
         own = t_interval(main.of(cell)[1])
         epochs, steps, rate = _budget(cell)
         row = {
-            **cell_columns(grid, cell),
-            "verdict": verdict,
-            "effect": effect.mean,
-            "low": effect.low,
-            "high": effect.high,
-            "p": p,
-            "n_seeds": effect.n or own.n,
-            "flips_under": [
-                name for name, other in alternatives.items() if other[cell][0] != verdict
-            ],
-            "counter_test": COUNTER_TEST,
-            "unit": "bits",
-            "margin": 0.0,
-            "n_left_out": cell.n_planned - (effect.n or own.n),
-            "note": notes(note, left_out(cell.n_planned - own.n)),
+            **cell_row(
+                grid, cell, judged, alternatives, own.n, counter_test=COUNTER_TEST, unit="bits"
+            ),
             "measure": main.name,
             "regime": against[1] if against else None,
             **interval_columns("label_information", own),
@@ -283,29 +269,19 @@ def _cell_rows(
     return out
 
 
-def _judge(
-    ends: Ends, compared: Mapping[Cell, tuple[Cell, Regime] | None]
-) -> dict[Cell, tuple[Verdict, float, Interval, str]]:
-    """Return verdict, Holm's p, information here minus at the smallest batch, and what to say, of each cell."""
+def _judge(ends: Ends, compared: Mapping[Cell, tuple[Cell, Regime] | None]) -> dict[Cell, Judged]:
+    """Judge label information here minus at the smallest batch of the same regime."""
     effects: list[Interval | None] = []
     said: list[str] = []
     for cell, against in compared.items():
-        if cell.is_control or against is None or against[0] is cell:
-            effects.append(None)
-            said.append(
-                "label_noise 1: nothing to learn"
-                if cell.is_control
-                else "the batch size that others are compared with"
-                if against
-                else "no other batch size of equal epochs or steps to compare with"
-            )
-            continue
-        effect = t_interval(paired(ends.of(cell), ends.of(against[0]))[1])
+        if cell.is_control:
+            effect, note = None, "label_noise 1: nothing to learn"
+        elif against is None:
+            effect, note = None, "no other batch size of equal epochs or steps to compare with"
+        elif against[0] is cell:
+            effect, note = None, "the batch size that others are compared with"
+        else:
+            effect, note = t_interval(paired(ends.of(cell), ends.of(against[0]))[1]), ""
         effects.append(effect)
-        said.append(few_seeds(effect.n))
-    return {
-        cell: ("undecided" if note else verdict, p, effect or NOTHING, note)
-        for cell, (verdict, p), effect, note in zip(
-            compared, by_holm(effects), effects, said, strict=True
-        )
-    }
+        said.append(note)
+    return judge_cells(list(compared), effects, said)

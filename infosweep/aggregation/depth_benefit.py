@@ -19,18 +19,19 @@ import pandas as pd
 from infosweep.aggregation.grid import Cell, Curve, Grid
 from infosweep.aggregation.rows import (
     NOTHING_TO_LEARN,
+    Judged,
     Verdict,
-    by_holm,
     by_interval,
-    cell_columns,
+    cell_row,
     few_seeds,
     interval_columns,
-    left_out,
+    judge_cells,
     notes,
     table,
 )
 from infosweep.aggregation.statistics import (
     ALPHA,
+    MIN_SEEDS,
     NO_SEEDS,
     NO_TREND,
     NOTHING,
@@ -269,25 +270,12 @@ def _cell_rows(
     accuracy, binned = beside
     out = []
     for cell in cells:
-        verdict, p, effect, note = judged[cell]
         epochs, reached = t_interval(main.restricted(cell)[1]), main.arrived(cell)
         share = epochs.mean / main.end[cell] if cell in main.end else np.nan
         row = {
-            **cell_columns(grid, cell),
-            "verdict": verdict,
-            "effect": effect.mean,
-            "low": effect.low,
-            "high": effect.high,
-            "p": p,
-            "n_seeds": effect.n or epochs.n,
-            "flips_under": [
-                name for name, other in alternatives.items() if other[cell][0] != verdict
-            ],
-            "counter_test": COUNTER_TEST,
-            "unit": "epochs",
-            "margin": 0.0,
-            "n_left_out": cell.n_planned - (effect.n or epochs.n),
-            "note": notes(note, left_out(cell.n_planned - epochs.n)),
+            **cell_row(
+                grid, cell, judged, alternatives, epochs.n, counter_test=COUNTER_TEST, unit="epochs"
+            ),
             "measure": main.name,
             "target": np.nan if h_y is None else TARGET * h_y,
             **interval_columns("epochs_to_target", epochs),
@@ -308,8 +296,8 @@ def _cell_rows(
 
 def _judge(
     times: Times, unit: Callable[[Cell], PerSeed], shallow: Mapping[Cell, Cell]
-) -> dict[Cell, tuple[Verdict, float, Interval, str]]:
-    """Return verdict, Holm's p, time at the shallowest depth minus time here, and what to say, of each cell."""
+) -> dict[Cell, Judged]:
+    """Judge the time at the shallowest depth minus the time here."""
     effects: list[Interval | None] = []
     said: list[str] = []
     for cell, reference in shallow.items():
@@ -322,13 +310,8 @@ def _judge(
         effect = t_interval(paired(unit(reference), unit(cell))[1])
         nobody = times.arrived(reference) + times.arrived(cell) == 0
         effects.append(effect)
-        said.append(few_seeds(effect.n) or (NOBODY if nobody else ""))
-    return {
-        cell: ("undecided" if note else verdict, p, effect or NOTHING, note)
-        for cell, (verdict, p), effect, note in zip(
-            shallow, by_holm(effects), effects, said, strict=True
-        )
-    }
+        said.append(NOBODY if nobody and effect.n >= MIN_SEEDS else "")
+    return judge_cells(list(shallow), effects, said)
 
 
 def _shallowest(grid: Grid, cells: Sequence[Cell], cell: Cell) -> Cell:

@@ -16,12 +16,12 @@ import pandas as pd
 from infosweep.aggregation.ends import NO_END, Ends
 from infosweep.aggregation.grid import Cell, Grid
 from infosweep.aggregation.rows import (
+    Judged,
     Verdict,
-    by_holm,
-    cell_columns,
+    cell_row,
     few_seeds,
     interval_columns,
-    left_out,
+    judge_cells,
     notes,
     table,
 )
@@ -184,22 +184,17 @@ def _cell_rows(
     judged, at_last = _judge(true, quietest), _judge(last, quietest)
     out = []
     for cell in grid.cells:
-        verdict, p, effect, note = judged[cell]
         test = t_interval(true.of(cell)[1])
         row = {
-            **cell_columns(grid, cell),
-            "verdict": verdict,
-            "effect": effect.mean,
-            "low": effect.low,
-            "high": effect.high,
-            "p": p,
-            "n_seeds": effect.n or test.n,
-            "flips_under": [LAST] if at_last[cell][0] != verdict else [],
-            "counter_test": COUNTER_TEST,
-            "unit": "accuracy",
-            "margin": 0.0,
-            "n_left_out": cell.n_planned - (effect.n or test.n),
-            "note": notes(note, left_out(cell.n_planned - test.n)),
+            **cell_row(
+                grid,
+                cell,
+                judged,
+                {LAST: at_last},
+                test.n,
+                counter_test=COUNTER_TEST,
+                unit="accuracy",
+            ),
             "chance": 1 / grid.study.task.n_classes,
             **interval_columns("test_accuracy", test),
             **interval_columns("train_accuracy", t_interval(given.of(cell)[1])),
@@ -214,18 +209,15 @@ def _cell_rows(
     return out
 
 
-def _judge(
-    true: Ends, quietest: Mapping[Cell, Cell]
-) -> dict[Cell, tuple[Verdict, float, Interval, str]]:
-    """Return verdict, Holm's p, what noise costs in test accuracy, and what to say, of each cell."""
+def _judge(true: Ends, quietest: Mapping[Cell, Cell]) -> dict[Cell, Judged]:
+    """Judge what noise costs in test accuracy on true labels."""
     effects = [
         None if least is cell else t_interval(paired(true.of(least), true.of(cell))[1])
         for cell, least in quietest.items()
     ]
-    return {
-        cell: (verdict, p, effect or NOTHING, REFERENCE if effect is None else few_seeds(effect.n))
-        for cell, effect, (verdict, p) in zip(quietest, effects, by_holm(effects), strict=True)
-    }
+    return judge_cells(
+        list(quietest), effects, [REFERENCE if each is None else "" for each in effects]
+    )
 
 
 def _quietest(grid: Grid, cell: Cell) -> Cell:

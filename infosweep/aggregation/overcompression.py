@@ -22,13 +22,13 @@ from infosweep.aggregation.grid import Cell, Curve, Grid
 from infosweep.aggregation.rows import (
     ADD_CONTROL,
     NOTHING_TO_LEARN,
+    Judged,
     Verdict,
-    by_holm,
     by_interval,
-    cell_columns,
+    cell_row,
     few_seeds,
     interval_columns,
-    left_out,
+    judge_cells,
     notes,
     table,
 )
@@ -294,31 +294,20 @@ def _cell_rows(
 ) -> list[dict[str, Any]]:
     # A study of controls alone still names its cells, none of them with an effect.
     cells = learning or grid.cells
-    verdicts = {measure.name: _judge(grid, measure, cells) for measure in (main, *alternatives)}
+    judged = _judge(grid, main, cells)
+    others = {measure.name: _judge(grid, measure, cells) for measure in alternatives}
     out = []
-    for place, cell in enumerate(cells):
-        verdict, p, effect, note = verdicts[main.name][place]
-        flips = [
-            measure.name for measure in alternatives if verdicts[measure.name][place][0] != verdict
-        ]
+    for cell in cells:
         own = main.interval(cell, "drop")
         control = grid.control_of(cell)
         null = NOTHING if control is None else main.interval(control, "drop")
-        saturates = verdict != "supported" and any(
-            m.name in verdicts and verdicts[m.name][place][0] == "supported" for m in binned
+        saturates = judged[cell].verdict != "supported" and any(
+            others[m.name][cell].verdict == "supported" for m in binned if m.name in others
         )
+        said = SATURATION if saturates else ""
+        given = {"counter_test": COUNTER_TEST, "unit": "bits", "note": said}
         row = {
-            **cell_columns(grid, cell),
-            "verdict": verdict,
-            **_effect(effect),
-            "p": p,
-            "n_seeds": effect.n or own.n,
-            "flips_under": flips,
-            "counter_test": COUNTER_TEST,
-            "unit": "bits",
-            "margin": 0.0,
-            "n_left_out": cell.n_planned - (effect.n or own.n),
-            "note": notes(note, SATURATION if saturates else "", left_out(cell.n_planned - own.n)),
+            **cell_row(grid, cell, judged, others, own.n, **given),
             "measure": main.name,
             **_beside(
                 own,
@@ -338,31 +327,24 @@ def _cell_rows(
     return out
 
 
-def _judge(
-    grid: Grid, measure: Measure, cells: Sequence[Cell]
-) -> list[tuple[Verdict, float, Interval, str]]:
-    """Return verdict, Holm's p, study minus control and what stands against a verdict, of each cell."""
-    effects: list[Interval] = []
+def _judge(grid: Grid, measure: Measure, cells: Sequence[Cell]) -> dict[Cell, Judged]:
+    """Judge the drop held out, cell minus control; a cell without a rise has no verdict."""
+    effects: list[Interval | None] = []
     against: list[str] = []
     for cell in cells:
-        learns = not cell.is_control
-        effect = t_interval(measure.effect(grid, cell)[1]) if learns else NOTHING
-        effects.append(effect)
-        rise = measure.interval(cell, "rise")
-        if not learns:
-            against.append(NOTHING_TO_LEARN)
+        effect = None if cell.is_control else t_interval(measure.effect(grid, cell)[1])
+        note = ""
+        if effect is None:
+            note = NOTHING_TO_LEARN
         elif grid.control_of(cell) is None:
-            against.append(ADD_CONTROL)
+            note = ADD_CONTROL
         elif measure.recorded and not measure.test:
-            against.append(NO_WINDOWS)
-        elif effect.n < MIN_SEEDS:
-            against.append(few_seeds(effect.n))
-        else:
-            against.append("" if rise.low > 0 else NO_RISE)
-    judged: list[tuple[Verdict, float, Interval, str]] = []
-    for (verdict, p), effect, note in zip(by_holm(effects), effects, against, strict=True):
-        judged.append(("undecided" if note else verdict, p, effect, note))
-    return judged
+            note = NO_WINDOWS
+        elif effect.n >= MIN_SEEDS and not measure.interval(cell, "rise").low > 0:
+            note = NO_RISE
+        effects.append(effect)
+        against.append(note)
+    return judge_cells(cells, effects, against)
 
 
 def _effect(interval: Interval) -> dict[str, float]:

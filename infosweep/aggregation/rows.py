@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from infosweep.aggregation.grid import Cell, Grid, format_value
-from infosweep.aggregation.statistics import ALPHA, MIN_SEEDS, Interval, holm
+from infosweep.aggregation.statistics import ALPHA, MIN_SEEDS, NOTHING, Interval, holm
 from infosweep.study.settings import FOUR_AXES
 
 Row = dict[str, Any]
@@ -65,19 +65,82 @@ def by_interval(interval: Interval, margin: float = 0.0) -> Verdict:
     return "contradicted" if interval.high < margin else "undecided"
 
 
-def by_holm(intervals: Sequence[Interval | None]) -> list[tuple[Verdict, float]]:
-    """Return verdict and Holm's p of each cell; None, and cells with fewer than 6 seeds, stay out of the family.
+NOT_CLEAR = "Holm's p is above .05"
 
-    The intervals carry their p against the finding's margin, which is 0 for all that compare cells.
+
+class Judged(NamedTuple):
+    """What is said of one cell: verdict, Holm's p, the effect, and why there is no verdict (or '')."""
+
+    verdict: Verdict
+    p: float
+    effect: Interval
+    note: str
+
+
+def judge_cells(
+    cells: Sequence[Cell], effects: Sequence[Interval | None], against: Sequence[str]
+) -> dict[Cell, Judged]:
+    """Judge the cells of a finding by Holm's p <= .05 and the sign of the effect.
+
+    Args:
+        cells: the cells.
+        effects: of each cell, its t test against 0 included; None where a cell is not compared.
+        against: of each cell, what stands against a verdict; '' where nothing does.
+
+    Cells that are not compared or have fewer than 6 seeds stay out of the family; those with something against
+    a verdict stay in, since what stands against it is known only from the data.
     """
-    raw = [i.p if i is not None and i.n >= MIN_SEEDS else np.nan for i in intervals]
-    verdicts: list[tuple[Verdict, float]] = []
-    for interval, p in zip(intervals, holm(raw).tolist(), strict=True):
+    raw = [i.p if i is not None and i.n >= MIN_SEEDS else np.nan for i in effects]
+    judged: dict[Cell, Judged] = {}
+    for cell, effect, p, note in zip(cells, effects, holm(raw).tolist(), against, strict=True):
+        shown = effect or NOTHING
+        said = note or ("" if effect is None else few_seeds(shown.n))
         verdict: Verdict = "undecided"
-        if interval is not None and p <= ALPHA:
-            verdict = "supported" if interval.mean > 0 else "contradicted"
-        verdicts.append((verdict, p))
-    return verdicts
+        if not said and p <= ALPHA:
+            verdict = "supported" if shown.mean > 0 else "contradicted"
+        elif not said:
+            said = NOT_CLEAR
+        judged[cell] = Judged(verdict, p, shown, said)
+    return judged
+
+
+def cell_row(
+    grid: Grid,
+    cell: Cell,
+    judged: Mapping[Cell, Judged],
+    alternatives: Mapping[str, Mapping[Cell, Judged]],
+    n_own: int,
+    **given: str,
+) -> dict[str, Any]:
+    """Return the columns that all findings have of one cell.
+
+    Args:
+        grid: the study.
+        cell: the cell.
+        judged: what is said of the cells.
+        alternatives: name -> what an alternative says of them; those that say otherwise become flips_under.
+        n_own: seeds that finished in the cell itself, for cells that are not compared.
+        given: counter_test, unit, and a further note.
+    """
+    verdict, p, effect, note = judged[cell]
+    missing = cell.n_planned - (effect.n or n_own)
+    return {
+        **cell_columns(grid, cell),
+        "verdict": verdict,
+        "effect": effect.mean,
+        "low": effect.low,
+        "high": effect.high,
+        "p": p,
+        "n_seeds": effect.n or n_own,
+        "flips_under": [
+            name for name, other in alternatives.items() if other[cell].verdict != verdict
+        ],
+        "counter_test": given["counter_test"],
+        "unit": given["unit"],
+        "margin": 0.0,
+        "n_left_out": missing,
+        "note": notes(note, given.get("note", ""), left_out(missing)),
+    }
 
 
 def few_seeds(n: int) -> str:

@@ -67,13 +67,15 @@ def draw(grid: Grid) -> Figure:
         )
     axes[0, 1].set_ylabel("Share of seeds arrived")
     axes[0, 1].legend(loc="best")
+    order = ", in the order of the legend" if len(batches) > 1 else ""
     target = rows[grid.label(cells[0])]["target"]
     counts = [times.tau[cell][0].size for cell in cells]
     footnote(
         figure,
         f"Target: $I(\\hat{{Y}};Y) \\geq$ {target:.3g} bits ({depth_benefit.TARGET:g} $H(Y)$) on all examples at "
         f"{depth_benefit.RUNNING} checkpoints running; a seed that does not arrive counts with the last epoch.\n"
-        f"Numbers: seeds that arrived. Mean and 95 % t interval, {seeds_text(counts)}. {shown_text(grid, cells)}",
+        f"Under each depth: seeds that arrived{order}. Mean and 95 % t interval, {seeds_text(counts)}. "
+        f"{shown_text(grid, cells)}",
     )
     return figure
 
@@ -81,7 +83,11 @@ def draw(grid: Grid) -> Figure:
 def _draw_times(
     grid: Grid, ax: Axes, rows: dict[str, Row], batches: list[list[Cell]], end: float
 ) -> None:
-    depths = {magnitude(c, "depth"): str(c.axes["depth"]) for batch in batches for c in batch}
+    every = [cell for batch in batches for cell in batch]
+    depths = {
+        depth: _tick(grid, rows, cells)
+        for depth, cells in grouped(every, lambda c: magnitude(c, "depth")).items()
+    }
     for place, batch in enumerate(batches):
         cells = sorted(batch, key=lambda c: magnitude(c, "depth"))
         found = [rows[grid.label(cell)] for cell in cells]
@@ -90,8 +96,6 @@ def _draw_times(
         mean, low, high = interval_of(found, "epochs_to_target")
         label = axis_text("batch_size", batch[0].axes["batch_size"]) if len(batches) > 1 else None
         draw_points(ax, x, mean, low, high, LOOKS[place], label=label)
-        for position, row in zip(x, found, strict=True):
-            _count_arrived(ax, position, row, below=place > 0)
     ax.axhline(end, color=GREY, linewidth=0.8, linestyle=":")
     at_end = {"xycoords": ("axes fraction", "data"), "ha": "right", "va": "bottom"}
     ax.annotate("last epoch", (1, end), fontsize=7, color=GREY, **at_end)
@@ -106,19 +110,11 @@ def _draw_times(
         ax.legend(loc="best")
 
 
-def _count_arrived(ax: Axes, x: float, row: Row, *, below: bool) -> None:
-    """Write how many seeds arrived beside a point: over the first series, under the second."""
-    n = int(row["n_arrived"] + row["n_censored"])
-    edge = row["epochs_to_target_low" if below else "epochs_to_target_high"]
-    ax.annotate(
-        f"{int(row['n_arrived'])}/{n}",
-        (x, edge if np.isfinite(edge) else row["epochs_to_target"]),
-        xytext=(0, -4 if below else 4),
-        textcoords="offset points",
-        ha="center",
-        va="top" if below else "bottom",
-        fontsize=7,
-    )
+def _tick(grid: Grid, rows: dict[str, Row], cells: list[Cell]) -> str:
+    """Label a depth, with how many seeds arrived at it, one line a series."""
+    found = [rows[grid.label(cell)] for cell in cells]
+    counts = [f"{int(r['n_arrived'])}/{int(r['n_arrived'] + r['n_censored'])}" for r in found]
+    return "\n".join([str(cells[0].axes["depth"]), *counts])
 
 
 def _first_decade(times: depth_benefit.Times, cells: list[Cell]) -> float:

@@ -60,7 +60,7 @@ def _draw_rows(grid: Grid, rows: list[list[Plane]]) -> Figure:
     shown = [plane for row in rows for plane in row]
     first, cells = shown[0], [plane.cell for plane in shown]
     width = TWO_COLUMNS if columns > 1 else 0.72 * TWO_COLUMNS
-    height = {1: 3.7, 2: 3.1, 3: 2.5}[columns]
+    height = {1: 3.7, 2: 2.7, 3: 2.3}[columns]
     figure, axes = new_figure(
         width, 0.5 + height * len(rows), len(rows), columns, sharex=True, sharey=True
     )

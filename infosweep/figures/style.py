@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from infosweep.aggregation.summaries import Band
 # Widths in inches of one and two columns of a journal page (85 and 175 mm).
 ONE_COLUMN = 3.35
 TWO_COLUMNS = 6.9
+
+# Of 7 pt DejaVu Sans, with a margin.
+_LETTERS_PER_INCH = 18
 
 GREY = "#707070"
 LIGHT = "#d9d9d9"
@@ -109,8 +113,10 @@ def in_words(text: str) -> Figure:
 
 
 def footnote(figure: Figure, text: str) -> None:
-    """Say under a figure what it shows: seeds, intervals, what is held fixed."""
-    figure.supxlabel(text, x=0.01, ha="left", fontsize=7, color=GREY)
+    """Say under a figure what it shows: seeds, intervals, what is held fixed; lines are broken at its width."""
+    letters = int(figure.get_figwidth() * _LETTERS_PER_INCH)
+    lines = [line for part in text.split("\n") for line in textwrap.wrap(part, letters)]
+    figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=7, color=GREY)
 
 
 def seeds_text(counts: Sequence[int]) -> str:
