@@ -54,7 +54,7 @@ _PUBLIC = {
     "LockedError": "infosweep.errors",
 }
 
-__all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604 - the names above, once
+__all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604 # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> object:

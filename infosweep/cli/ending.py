@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -96,7 +97,7 @@ def say_error(error: InfosweepError) -> None:
     text = str(error)
     if not text.startswith("error:"):
         text = f"error: {text}"
-    say(text.replace("error:", click.style("error:", fg="red", bold=True), 1))
+    say(re.sub("^error:", click.style("error:", fg="red", bold=True), text, flags=re.MULTILINE))
 
 
 def say(text: str) -> None:
