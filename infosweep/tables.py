@@ -51,13 +51,25 @@ TRIAL_COLUMNS = (
     _text("trial_id", "content hash of the trial"),
     _text("study", "name of the study"),
     _count("seed", "", "seed of the trial"),
-    _number("train_size", "", "training examples as written: a fraction of the task's examples, or a count", nullable=False),
+    _number(
+        "train_size",
+        "",
+        "training examples as written: a fraction of the task's examples, or a count",
+        nullable=False,
+    ),
     _count("n_train", "examples", "training examples, validation part included"),
     _count("batch_size", "examples", "batch size as written; n_train where it is `full`"),
     _count("batch_used", "examples", "batch size in force: at most the examples trained on"),
     Column("full_batch", "bool", "", "whether batch_size was written as `full`"),
-    _count("depth", "layers", "hidden layers; null for a network without that notion", nullable=True),
-    _number("label_noise", "", "probability that a training label is redrawn uniformly over the classes", nullable=False),
+    _count(
+        "depth", "layers", "hidden layers; null for a network without that notion", nullable=True
+    ),
+    _number(
+        "label_noise",
+        "",
+        "probability that a training label is redrawn uniformly over the classes",
+        nullable=False,
+    ),
 )
 
 _MOMENT = (
@@ -72,7 +84,9 @@ TRIALS = Table(
         _text("status", "done or diverged"),
         _text("task", "kind of the task"),
         _number("holdout", "", "share of all examples kept for testing", nullable=False),
-        _number("validation", "", "share of the training subset kept for validation", nullable=False),
+        _number(
+            "validation", "", "share of the training subset kept for validation", nullable=False
+        ),
         _text("model", "kind of the network"),
         _text("hidden", "widths of the hidden layers in use, as JSON"),
         _text("widths", "rule that gives the widths at a depth"),
@@ -88,7 +102,9 @@ TRIALS = Table(
         _count("steps", "steps", "optimiser steps taken in all"),
         _number("train_loss", "nats", "cross entropy on the training examples at the end"),
         _number("test_loss", "nats", "cross entropy on the test examples at the end"),
-        _number("train_accuracy", "", "accuracy on the given labels of the training examples at the end"),
+        _number(
+            "train_accuracy", "", "accuracy on the given labels of the training examples at the end"
+        ),
         _number("test_accuracy", "", "accuracy on the test examples at the end"),
         _text("engine", "engine that trained it"),
         _text("device", "device that it was trained on"),
@@ -131,7 +147,11 @@ CURVES = Table(
         _number("accuracy", "", "accuracy against the given labels"),
         _number("accuracy_true", "", "accuracy against the true labels"),
         _number("i_decision", "bits", "information of predicted and true class"),
-        _number("i_rank", "bits", "information of 15 equal-count cells of the logit difference and the true class; two classes only"),
+        _number(
+            "i_rank",
+            "bits",
+            "information of 15 equal-count cells of the logit difference and the true class; two classes only",
+        ),
         _number("auc", "", "area under the ROC curve for the true labels, macro, one against rest"),
     ),
     ("trial_id", "step", "split"),
@@ -148,11 +168,15 @@ INFORMATION = Table(
         _text("sample", "examples measured: all, train or test"),
         _text("estimator_id", "estimator with its settings"),
         _text("estimator", "kind of the estimator"),
-        _number("i_xt", "bits", "information of input and layer (the upper bound where there are two)"),
+        _number(
+            "i_xt", "bits", "information of input and layer (the upper bound where there are two)"
+        ),
         _number("i_xt_lower", "bits", "lower bound of i_xt"),
         _number("i_xt_se", "bits", "standard error of i_xt"),
         _number("i_ty", "bits", "information of layer and true label"),
-        _number("i_ty_lower", "bits", "the same from the lower bounds; a difference of bounds, no bound"),
+        _number(
+            "i_ty_lower", "bits", "the same from the lower bounds; a difference of bounds, no bound"
+        ),
         _number("i_ty_se", "bits", "standard error of i_ty"),
         _number("i_ty_given", "bits", "information of layer and given label; sample train only"),
         _number("i_ty_null", "bits", "mean of i_ty over 20 permutations of the labels"),
@@ -167,7 +191,13 @@ INFORMATION = Table(
         _number("dead_fraction", "", "units with the same activation for every example"),
         _number("within_class", "", "variance within classes, summed over units"),
         _number("between_class", "", "variance between class means, summed over units"),
-        Column("saturated", "bool", "", "i_xt above .95 log2 n: nearly every example has its own code", True),
+        Column(
+            "saturated",
+            "bool",
+            "",
+            "i_xt above .95 log2 n: nearly every example has its own code",
+            True,
+        ),
         _text("correction", "bias correction", nullable=True),
         _text("parameters", "parameters of the estimator as JSON"),
     ),
@@ -183,7 +213,9 @@ GRADIENTS = Table(
         _count("n_batches", "batches", "full batches in the pass"),
         _number("weight_norm", "", "Frobenius norm of the weights"),
         _number("mean_norm", "", "norm of the mean gradient over batches; null below two batches"),
-        _number("std_norm", "", "norm of its standard deviation over batches; null below two batches"),
+        _number(
+            "std_norm", "", "norm of its standard deviation over batches; null below two batches"
+        ),
         _number("snr_raw", "", "mean_norm / std_norm"),
         _number("snr", "", "the same with the noise of the mean taken off"),
     ),
@@ -195,5 +227,15 @@ TABLES = {table.name: table for table in (*WRITTEN_BY_EVERY_RUN, FAILURES)}
 
 # Columns of the run, which two runs of one study may differ in.
 RUN_COLUMNS = frozenset(
-    {"pack_id", "attempt", "device", "host", "train_seconds", "measure_seconds", "started_at", "finished_at", "failed_at"}
+    {
+        "pack_id",
+        "attempt",
+        "device",
+        "host",
+        "train_seconds",
+        "measure_seconds",
+        "started_at",
+        "finished_at",
+        "failed_at",
+    }
 )

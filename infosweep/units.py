@@ -36,7 +36,7 @@ def format_duration(seconds: float) -> str:
     """Write a number of seconds with at most two units.
 
     >>> format_duration(3700)
-    '1h02m'
+    '1h01m'
     """
     whole = round(seconds)
     if whole < 60:
