@@ -7,6 +7,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+collect_ignore = ["mutants.py", "mutant_checks.py"]  # run by test_mutants.py, outside this process
+
 
 @pytest.fixture(scope="session")
 def reference() -> ModuleType:

@@ -44,6 +44,17 @@ def test_closed_form():
     assert fit(logits, labels) == pytest.approx(2 / np.log(3), rel=1e-12)
 
 
+@pytest.mark.parametrize("margin", [60.0, 0.03])
+def test_closed_form_far_from_one(margin):
+    logits = np.stack([np.full(4, margin), np.zeros(4)])
+    assert fit(logits, np.array([0, 0, 0, 1])) == pytest.approx(margin / np.log(3), rel=1e-12)
+
+
+def test_an_example_that_changes_sides():
+    """Logits 1, 0, -2, the second right: their mean is 0 where e^b = 2 e^-2b, b = ln 2 / 3."""
+    assert fit(np.array([[1.0], [0.0], [-2.0]]), np.array([1])) == pytest.approx(3 / np.log(2), rel=1e-9)
+
+
 def test_scaling_the_logits_scales_the_temperature(rng):
     labels = rng.integers(3, size=200)
     logits = rng.normal(size=(3, 200)) + (np.arange(3)[:, None] == labels)
