@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from infosweep.aggregation.frames import Frames
+    from infosweep.aggregation.grid import Grid
     from infosweep.study.settings import StudySettings
 
 FINDINGS = {
@@ -40,17 +41,24 @@ def finding(name: str, frames: Frames, study: StudySettings) -> pd.DataFrame:
     Raises:
         UsageError: there is no such finding.
     """
-    from infosweep.aggregation.grid import Grid
+    from infosweep.aggregation.grid import grid_of
 
     if name not in FINDINGS:
         raise UsageError(f"no finding '{name}'", f"available: {', '.join(FINDINGS)}")
-    return import_module(FINDINGS[name]).rows(Grid(frames, study))
+    return finding_of(name, grid_of(frames, study)).copy()
+
+
+def finding_of(name: str, grid: Grid) -> pd.DataFrame:
+    """Return one finding, worked out once a grid; not to be changed."""
+    if name not in grid.findings:
+        grid.findings[name] = import_module(FINDINGS[name]).rows(grid)
+    return grid.findings[name]
 
 
 def findings_table(frames: Frames, study: StudySettings) -> pd.DataFrame:
     """Return all findings that the study asks for, one under the other."""
-    from infosweep.aggregation.grid import Grid
+    from infosweep.aggregation.grid import grid_of
     from infosweep.aggregation.rows import concatenate
 
-    grid = Grid(frames, study)
-    return concatenate([import_module(FINDINGS[name]).rows(grid) for name in study.findings])
+    grid = grid_of(frames, study)
+    return concatenate([finding_of(name, grid) for name in study.findings])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
@@ -26,6 +27,7 @@ class Frames:
     curves: Source
     information: Source | None = None
     gradients: Source | None = None
+    prepared: Any = field(default=None, init=False, repr=False, compare=False)  # see `grid.grid_of`
 
     def table(self, name: str) -> pd.DataFrame:
         """Return the table `name`; an empty frame where it was not given."""

@@ -102,6 +102,7 @@ class Grid:
         self.planned = trials_of(study)
         self.cells, self._cell_of = _cells(self.planned)
         self._rows: dict[str, _Rows] = {}
+        self.findings: dict[str, pd.DataFrame] = {}  # name -> table, once worked out
 
     @cached_property
     def axis_names(self) -> tuple[str, ...]:
@@ -228,6 +229,13 @@ class Grid:
             seeds = np.array([seed for seed, _ in whole], np.int64)
             curves[cell] = Curve(seeds[finite], moments, stack[finite])
         return curves
+
+
+def grid_of(frames: Frames, study: StudySettings) -> Grid:
+    """Return the grid of a study's frames; the last one is kept with the frames, for figures after findings."""
+    if frames.prepared is None or frames.prepared.study != study:
+        frames.prepared = Grid(frames, study)
+    return frames.prepared
 
 
 class _Rows:

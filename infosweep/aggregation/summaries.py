@@ -121,8 +121,8 @@ def _mean(curve: Curve | None, without: float) -> float:
 def panels(grid: Grid, columns: int, rows: int) -> list[list[Cell]]:
     """Choose the cells that small multiples show: rows of cells, where most varied axes show their ends.
 
-    Columns run along the first of train_size, batch_size, depth, label_noise that varies, rows along the next;
-    what is left is held at the largest depth, the least noise and the first of the rest.
+    Columns run along the first of train_size, label_noise, depth, batch_size that varies, rows along the next
+    (one axis alone runs on in the next row); the others are held at the greatest depth and their least values.
     """
     cells = first_variant(grid, grid.cells)
     varied = [
@@ -132,9 +132,13 @@ def panels(grid: Grid, columns: int, rows: int) -> list[list[Cell]]:
     for name in FOUR_AXES:
         if name not in (across, down):
             cells = held(cells, **{name: name == "depth"})
-    by_row = spread(along(cells, down), rows) if down else [cells]
-    chosen = [spread(along(row, across), columns) if across else [row] for row in by_row]
-    return [[group[0] for group in row] for row in chosen if row]
+    if not across:
+        return [cells[:1]] if cells else []
+    if not down:
+        line = [group[0] for group in spread(along(cells, across), columns * rows)]
+        return [line[start : start + columns] for start in range(0, len(line), columns)]
+    by_row = [spread(along(row, across), columns) for row in spread(along(cells, down), rows)]
+    return [[group[0] for group in row] for row in by_row]
 
 
 def spread(groups: Sequence[T], most: int) -> list[T]:

@@ -53,13 +53,13 @@ def figure(name: str, frames: Frames, study: StudySettings) -> Figure:
     Raises:
         UsageError: there is no such figure.
     """
-    from infosweep.aggregation.grid import Grid
+    from infosweep.aggregation.grid import grid_of
     from infosweep.figures.style import styled
 
     if name not in FIGURES:
         raise UsageError(f"no figure '{name}'", f"available: {', '.join(FIGURES)}")
     with styled():
-        return import_module(FIGURES[name]).draw(Grid(frames, study))
+        return import_module(FIGURES[name]).draw(grid_of(frames, study))
 
 
 def figures_for(study: StudySettings) -> list[str]:

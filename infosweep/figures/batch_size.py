@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from infosweep.aggregation import batch_information
+from infosweep.aggregation import batch_information, finding_of
 from infosweep.aggregation.grid import Cell, Grid, format_value, magnitude
 from infosweep.aggregation.rows import Row, by_cell
 from infosweep.aggregation.strata import first_variant, held
@@ -48,7 +48,7 @@ class Series:
 
 def draw(grid: Grid) -> Figure:
     """Draw the deepest networks at the least noise; a series per train_size (up to four) and regime."""
-    rows = by_cell(batch_information.rows(grid))
+    rows = by_cell(finding_of("batch_information", grid))
     series = [each for each in _series(grid) if _known(grid, rows, each)]
     if not series:
         return in_words(
@@ -73,7 +73,7 @@ def draw(grid: Grid) -> Figure:
     footnote(
         figure,
         "Mean over the last 20 % of training, all examples in a, test examples in b; 95 % t interval, "
-        f"{seeds_text(counts)}.\n{_regimes_text(series)}{shown_text(grid, cells)}",
+        f"{seeds_text(counts)}. {_regimes_text(series)}{shown_text(grid, cells)}",
     )
     return figure
 
@@ -104,7 +104,8 @@ def _series(grid: Grid) -> list[Series]:
             label = ", ".join(
                 part for part in (size, regime if len(regimes) > 1 or not size else "") if part
             )
-            found.append(Series(label, members, look if size else LOOKS[number], hollow=number > 0))
+            beside = bool(size) and number > 0
+            found.append(Series(label, members, look if size else LOOKS[number], hollow=beside))
         if not regimes:
             found.append(
                 Series(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
-from infosweep.aggregation import depth_benefit
+from infosweep.aggregation import depth_benefit, finding_of
 from infosweep.aggregation.grid import Cell, Grid, magnitude
 from infosweep.aggregation.rows import Row, by_cell
 from infosweep.aggregation.strata import first_variant, held
@@ -35,7 +35,7 @@ MOST_BATCHES = 2
 
 def draw(grid: Grid) -> Figure:
     """Draw the cells of the largest train_size and least noise; batch sizes as series and panels, up to two."""
-    rows = by_cell(depth_benefit.rows(grid))
+    rows = by_cell(finding_of("depth_benefit", grid))
     times = depth_benefit.main_times(grid)
     learning = [c for c in grid.cells if not c.is_control and c.trial.depth is not None]
     cells = [
@@ -73,7 +73,7 @@ def draw(grid: Grid) -> Figure:
     footnote(
         figure,
         f"Target: $I(\\hat{{Y}};Y) \\geq$ {target:.3g} bits ({depth_benefit.TARGET:g} $H(Y)$) on all examples at "
-        f"{depth_benefit.RUNNING} checkpoints running; a seed that does not arrive counts with the last epoch.\n"
+        f"{depth_benefit.RUNNING} checkpoints running; a seed that does not arrive counts with the last epoch. "
         f"Under each depth: seeds that arrived{order}. Mean and 95 % t interval, {seeds_text(counts)}. "
         f"{shown_text(grid, cells)}",
     )
@@ -101,13 +101,15 @@ def _draw_times(
     ax.annotate("last epoch", (1, end), fontsize=7, color=GREY, **at_end)
     value_axis(ax, depths, log=False)
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: format_count(value)))
-    ax.yaxis.set_major_locator(MaxNLocator(nbins=6))
     ax.set_xlim(min(depths) - 0.6, max(depths) + 0.6)
-    ax.set_ylim(0, end * 1.18)
+    ax.set_ylim(0, end * (1.35 if len(batches) > 1 else 1.12))  # room for the legend
+    ax.yaxis.set_major_locator(
+        FixedLocator([t for t in MaxNLocator(5).tick_values(0, end) if t <= end])
+    )
     ax.set_xlabel("Depth (hidden layers)")
     ax.set_ylabel("Epochs to the target")
     if len(batches) > 1:
-        ax.legend(loc="best")
+        ax.legend(loc="upper left", ncols=2, columnspacing=1.0)
 
 
 def _tick(grid: Grid, rows: dict[str, Row], cells: list[Cell]) -> str:

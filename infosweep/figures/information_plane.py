@@ -7,6 +7,8 @@ and layers that stay in it are marked.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -14,7 +16,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from infosweep.aggregation.grid import Curve, Grid
 from infosweep.aggregation.summaries import Plane, panels, planes
@@ -78,9 +80,11 @@ def _draw_rows(grid: Grid, rows: list[list[Plane]]) -> Figure:
             ax.set_title(panel_title(grid, row[column].cell, cells), loc="center")
             if column == 0:
                 ax.set_ylabel("$I(T;Y)$ (bits)")
-            if place == len(rows) - 1:
+            if place == len(rows) - 1 or column >= len(rows[place + 1]):
+                ax.tick_params(labelbottom=True)
                 ax.set_xlabel("$I(X;T)$ (bits)")
     _limit(axes[0, 0], shown)
+    axes[0, 0].xaxis.set_major_locator(MaxNLocator(7, integer=True))
     bar = figure.colorbar(
         ScalarMappable(norm, COLOURS), ax=axes, label="Epoch", aspect=30, pad=0.015
     )
@@ -91,11 +95,13 @@ def _draw_rows(grid: Grid, rows: list[list[Plane]]) -> Figure:
     bar.ax.yaxis.set_minor_locator(NullLocator())
     _legend(figure, shown)
     counts = [curve.seeds.size for plane in shown for curve in plane.i_xt.values()]
+    depths = {len(cell.trial.hidden) for cell in cells}
+    last_layer = "" if len(depths) == 1 else " The last layer of each network is its softmax."
     measured = f"Sample {first.sample}, estimator {first.estimator_id}."
     footnote(
         figure,
-        f"Thick: mean over seeds ({seeds_text(counts)}); thin: single seeds. {measured}\n"
-        f"Shaded: $I(X;T) > {SATURATED:g}\\,\\log_2 n$, where nearly every example has its own code. "
+        f"Thick: mean over seeds ({seeds_text(counts)}); thin: single seeds. {measured} "
+        f"Shaded: $I(X;T) > {SATURATED:g}\\,\\log_2 n$, where nearly every example has its own code.{last_layer} "
         f"{shown_text(grid, cells)}",
     )
     return figure
@@ -154,28 +160,20 @@ def _limit(ax: Axes, shown: list[Plane]) -> None:
 
 
 def _legend(figure: Figure, shown: list[Plane]) -> None:
-    deepest = max(shown, key=lambda plane: len(plane.i_xt))
     handles = []
-    for layer in deepest.i_xt:
-        saturated = min(plane.saturated.get(layer, 1.0) for plane in shown)
-        label = _name(layer, len(deepest.cell.trial.hidden), saturated > 0.5)
-        marker = MARKERS[(layer - 1) % len(MARKERS)]
+    depths = {len(plane.cell.trial.hidden) for plane in shown}
+    for layer in sorted({layer for plane in shown for layer in plane.i_xt}):
+        said = []
+        if depths == {layer - 1}:
+            said.append("softmax")
+        # A layer counts as saturated only where it is in every panel.
+        if min(plane.saturated[layer] for plane in shown if layer in plane.saturated) > 0.5:
+            said.append("saturated")
+        label = f"layer {layer}" + (f" ({', '.join(said)})" if said else "")
+        look: dict[str, Any] = {"color": "black", "markerfacecolor": "white", "linestyle": ""}
         handles.append(
-            Line2D(
-                [],
-                [],
-                color="black",
-                marker=marker,
-                markerfacecolor="white",
-                linestyle="",
-                label=label,
-            )
+            Line2D([], [], marker=MARKERS[(layer - 1) % len(MARKERS)], label=label, **look)
         )
     handles.append(Line2D([], [], color=GREY, linewidth=0.8, linestyle="--", label="$H(Y)$"))
     handles.append(Line2D([], [], color=GREY, linewidth=0.8, linestyle=":", label=r"$\log_2 n$"))
     figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 5))
-
-
-def _name(layer: int, n_hidden: int, saturated: bool) -> str:
-    said = [*(["softmax"] if layer == n_hidden + 1 else []), *(["saturated"] if saturated else [])]
-    return f"layer {layer}" + (f" ({', '.join(said)})" if said else "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from infosweep.aggregation import label_noise_effect
+from infosweep.aggregation import finding_of
 from infosweep.aggregation.grid import Grid, format_value, magnitude
 from infosweep.aggregation.rows import by_cell
 from infosweep.aggregation.strata import first_variant, held
@@ -32,7 +32,7 @@ SERIES = (("train_accuracy", "train, given labels"), ("test_accuracy", "test, tr
 
 def draw(grid: Grid) -> Figure:
     """Draw the deepest networks of the first batch size, a panel per train_size, up to four."""
-    rows = by_cell(label_noise_effect.rows(grid))
+    rows = by_cell(finding_of("label_noise_effect", grid))
     cells = held(first_variant(grid, grid.cells), depth=True)
     cells = [c for c in cells if c.axes["batch_size"] == cells[0].axes["batch_size"]]
     cells = [c for c in cells if np.isfinite(rows[grid.label(c)]["test_accuracy"])]

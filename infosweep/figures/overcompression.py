@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from infosweep.aggregation import overcompression
+from infosweep.aggregation import finding_of
 from infosweep.aggregation.grid import Cell, Grid, format_value, magnitude
 from infosweep.aggregation.rows import Row, by_cell
 from infosweep.aggregation.strata import first_variant, held
@@ -42,7 +42,7 @@ MEASURES = {
 
 def draw(grid: Grid) -> Figure:
     """Draw drops of the cells of least noise and of their controls; a row of panels per batch size, up to two."""
-    rows = by_cell(overcompression.rows(grid))
+    rows = by_cell(finding_of("overcompression", grid))
     cells = held(
         first_variant(grid, [c for c in grid.cells if not c.is_control]), label_noise=False
     )
@@ -72,19 +72,23 @@ def draw(grid: Grid) -> Figure:
     ticks = {magnitude(cell, "train_size"): _tick(cell) for cell in cells}
     for ax in axes[-1]:
         value_axis(ax, ticks, log=True)
-        ax.set_xlabel("Training examples (train size)")
-    _legend(axes[0, 1], depths)
+        fraction = any(cell.trial.train_size <= 1 for cell in cells)
+        ax.set_xlabel("Training examples" + (" (share of all)" if fraction else ""))
+    _legend(figure, depths)
     counts = [int(rows[grid.label(cell)]["n_seeds"]) for cell in cells]
     footnote(
         figure,
         "Peak minus end of training on held-out examples, cross-fitted; mean and 95 % t interval, "
-        f"{seeds_text(counts)}.\nHollow: control at label noise 1. {shown_text(grid, cells)}",
+        f"{seeds_text(counts)}. Hollow: control at label noise 1. {shown_text(grid, cells)}",
     )
     return figure
 
 
 def _tick(cell: Cell) -> str:
-    return f"{format_count(cell.trial.n_train)}\n({format_value(cell.axes['train_size'])})"
+    """Label a training set by its examples, and by the fraction where it was written as one."""
+    size = cell.trial.train_size
+    count = format_count(cell.trial.n_train)
+    return f"{count}\n({format_value(size)})" if size <= 1 else count
 
 
 def _draw_side(
@@ -101,7 +105,7 @@ def _draw_side(
                 draw_points(ax, [x for x, _ in found], mean, low, high, LOOKS[place], hollow=hollow)
 
 
-def _legend(ax: Axes, depths: Sequence[float]) -> None:
+def _legend(figure: Figure, depths: Sequence[float]) -> None:
     handles = [
         Line2D([], [], label=axis_text("depth", int(depth)), **look.points())
         for look, depth in zip(LOOKS, depths, strict=False)
@@ -113,4 +117,4 @@ def _legend(ax: Axes, depths: Sequence[float]) -> None:
         "linestyle": ":",
     }
     handles.append(Line2D([], [], linewidth=0.7, label="control", **beside))
-    ax.legend(handles=handles, loc="upper right")
+    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))

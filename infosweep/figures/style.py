@@ -23,7 +23,7 @@ ONE_COLUMN = 3.35
 TWO_COLUMNS = 6.9
 
 # Of 7 pt DejaVu Sans, with a margin.
-_LETTERS_PER_INCH = 18
+_LETTERS_PER_INCH = 20
 
 GREY = "#707070"
 LIGHT = "#d9d9d9"
@@ -115,8 +115,7 @@ def in_words(text: str) -> Figure:
 def footnote(figure: Figure, text: str) -> None:
     """Say under a figure what it shows: seeds, intervals, what is held fixed; lines are broken at its width."""
     letters = int(figure.get_figwidth() * _LETTERS_PER_INCH)
-    lines = [line for part in text.split("\n") for line in textwrap.wrap(part, letters)]
-    figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=7, color=GREY)
+    figure.supxlabel(textwrap.fill(text, letters), x=0.01, ha="left", fontsize=7, color=GREY)
 
 
 def seeds_text(counts: Sequence[int]) -> str:
