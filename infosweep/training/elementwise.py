@@ -130,7 +130,7 @@ def _softsign_slope(h: Vector) -> Vector:
 
 VALUES = {
     TANH: tanh,
-    RELU: lambda x: x.at_least(0),
+    RELU: Vector.positive_part,
     SIGMOID: sigmoid,
     SOFTPLUS: softplus,
     SOFTSIGN: softsign,

@@ -1,6 +1,6 @@
 """The compiled part of the fused engine: whole stretches of training of one small MLP, no Python inside.
 
-Examples pass through the network in tiles of at most 64, forward and backward at once, so that a tile's
+Examples pass through the network in tiles of at most 128, forward and backward at once, so that a tile's
 activations stay in the first-level cache. Tiles are `[unit, example]`, their examples padded to a
 multiple of 16; padding repeats valid examples and has weight zero. Everything is float32 except Adam's
 bias corrections and the gradient moments. Sums run in a fixed order: the same bits on every run.
@@ -27,7 +27,7 @@ from infosweep.training.elementwise import BETA1, BETA2
 
 TRAIN, OBSERVE, MOMENTS = range(3)
 ADAM = 1  # any other optimiser is SGD with momentum, which may be 0
-TILE = 64
+TILE = 128
 STEP = 16  # what the examples of a tile are padded to
 
 ONES, ZEROS, SCALE, TARGET, TILES = (i * TILE for i in range(5))  # places in `work`

@@ -80,6 +80,15 @@ class Vector:
         """Return the smaller one; NaN in self stays."""
         return self.choose(">", bound, bound, self)
 
+    def positive_part(self) -> Vector:
+        """Return the larger of self and 0; where self is not finite, so is the result.
+
+        0 times self is added for that. A selection that keeps NaN, stored where it was loaded from, LLVM
+        turns into a masked store, which is ten times slower.
+        """
+        larger = self._call("llvm.maxnum", [self.value, self.like(0).value])
+        return self.fma(0, larger)
+
     def choose(self, comparison, other, yes, no) -> Vector:
         """Return `yes` where self compares so with `other`, else (and where either is NaN) `no`."""
         mask = self.builder.fcmp_ordered(comparison, self.value, self.like(other).value)
@@ -231,6 +240,7 @@ def _define(module, name, emit, kinds):
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), name)
     function.linkage = "internal"
     function.attributes.add("noinline")
+    function.attributes.add("optsize")  # no unrolling: loops are short and written at their width
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     emit(builder, *function.args)
     builder.ret_void()

@@ -19,6 +19,8 @@ def check(make, loss_of, **study) -> None:
     judge = [s for _, s in train_pack([trial], [problem], dtype=torch.float64)]
     packed = [s for _, s in train_pack([trial], [problem])]
     single = list(fused.train(trial, problem))
+    # A ReLU whose input is near 0 may be on in one precision and off in the other.
+    tolerance = 1e-3 if trial.model.activation == "relu" else 2e-5
     moved = abs(loss_of(judge[-1], problem) - loss_of(judge[0], problem))
     assert moved > 1e-4  # something was learned that could have differed
     for exact, *others in zip(judge, packed, single, strict=True):
@@ -26,7 +28,7 @@ def check(make, loss_of, **study) -> None:
             assert (other.epoch, other.step) == (exact.epoch, exact.step)
             assert abs(loss_of(other, problem) - loss_of(exact, problem)) <= 1e-5
             for a, b in zip(other.activations, exact.activations, strict=True):
-                np.testing.assert_allclose(a, b, atol=1e-4)
+                np.testing.assert_allclose(a, b, atol=tolerance)
             for name in ("mean_norm", "std_norm"):
                 found, wanted = getattr(other.gradients, name), getattr(exact.gradients, name)
                 np.testing.assert_allclose(found, wanted, rtol=2e-3, atol=1e-5)
@@ -35,16 +37,12 @@ def check(make, loss_of, **study) -> None:
 @pytest.mark.parametrize(("optimizer", "rate"), OPTIMIZERS)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_activations_and_optimisers(make, loss_of, activation, optimizer, rate) -> None:
-    check(
-        make, loss_of, steps=100, activation=activation, optimizer=optimizer, learning_rate=rate
-    )
+    check(make, loss_of, steps=100, activation=activation, optimizer=optimizer, learning_rate=rate)
 
 
 @pytest.mark.parametrize(("optimizer", "rate"), OPTIMIZERS)
 def test_weight_decay(make, loss_of, optimizer, rate) -> None:
-    check(
-        make, loss_of, steps=100, weight_decay=0.05, optimizer=optimizer, learning_rate=rate
-    )
+    check(make, loss_of, steps=100, weight_decay=0.05, optimizer=optimizer, learning_rate=rate)
 
 
 @pytest.mark.parametrize("batch_size", [1, 60, 256, "full"])

@@ -102,9 +102,7 @@ def test_gradient_moments_are_those_of_the_batches(make, batch_size) -> None:
     last = list(fused.train(trial, problem))[-1]
     network = fused._Network(trial, problem)
     network.train_until(trial.n_steps)
-    layers = [
-        (w.astype(np.float64), b) for w, b in fused.unflatten(network.params, network.widths)
-    ]
+    layers = [(w.astype(np.float64), b) for w, b in fused.unflatten(network.params, network.widths)]
     order = problem.fit.copy()
     permute(order, stream_key(trial.seed, "gradient"), trial.n_steps)
     size = trial.batch_used
@@ -164,8 +162,9 @@ def test_mean_loss_is_over_the_last_smaller_batch(make) -> None:
     layers = [(w.astype(np.float64), np.zeros(len(b))) for w, b in initial_weights(trial)]
     order = problem.fit.copy()
     permute(order, stream_key(trial.seed, "shuffle"), 1)
-    weights = layers[0][0] - trial.training.learning_rate * (
-        reference_gradient(layers, problem, order[:100])[0]
+    weights = (
+        layers[0][0]
+        - trial.training.learning_rate * (reference_gradient(layers, problem, order[:100])[0])
     )
     assert np.abs(weights - last.weights[0]).max() > 1e-8  # the second step did something
     rest = reference_gradient(
@@ -188,7 +187,7 @@ def test_other_tasks_and_widths_learn(make, loss_of, task, hidden) -> None:
 
 
 def test_inputs_that_are_no_multiple_of_four(make) -> None:
-    (trial,), (problem,) = make(epochs=2)
+    (_trial,), (problem,) = make(epochs=2)
     inputs, width = fused.pad_inputs(problem.inputs[:, :10])
     assert width == 12
     np.testing.assert_array_equal(inputs.reshape(-1, 12)[:, :10], problem.inputs[:, :10])

@@ -56,7 +56,13 @@ def plain_network(trial, problem) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd", "momentum"])
 def test_a_pack_in_float64_is_torch_optim_network_by_network(make, optimizer) -> None:
-    packed = dict(epochs=3, optimizer=optimizer, activation="relu", hidden=(6, 4), train_size=500)
+    packed = {
+        "epochs": 3,
+        "optimizer": optimizer,
+        "activation": "relu",
+        "hidden": (6, 4),
+        "train_size": 500,
+    }
     trials, problems = make(**packed, learning_rate=0.01, weight_decay=0.0, seeds=2)
     more = make(**packed, learning_rate=0.02, weight_decay=0.05, label_noise=0.0)
     trials, problems = trials + more[0], problems + more[1]
@@ -82,7 +88,13 @@ def test_every_network_yields_every_checkpoint_and_the_same_bits_again(make) -> 
 
 
 def test_a_network_that_diverges_leaves_its_mates_untouched(make) -> None:
-    common = dict(epochs=30, optimizer="sgd", activation="relu", hidden=(6,), checkpoints=4)
+    common = {
+        "epochs": 30,
+        "optimizer": "sgd",
+        "activation": "relu",
+        "hidden": (6,),
+        "checkpoints": 4,
+    }
     (sane,), (problem,) = make(**common, learning_rate=0.01)
     (wild,), _ = make(**common, learning_rate=1e20)
     (tame,), _ = make(**common, learning_rate=0.02)
@@ -120,7 +132,7 @@ def test_a_pack_ends_when_all_have_diverged(make) -> None:
     ],
 )
 def test_networks_that_differ_are_refused(make, change, name) -> None:
-    base = dict(hidden=(6,), epochs=2, train_size=500)
+    base = {"hidden": (6,), "epochs": 2, "train_size": 500}
     trials, problems = make(**base)
     other = make(**{**base, **change})
     with pytest.raises(ValueError, match=f"a pack holds networks of equal {name}: .* of trial"):
