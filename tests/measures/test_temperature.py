@@ -52,7 +52,9 @@ def test_closed_form_far_from_one(margin):
 
 def test_an_example_that_changes_sides():
     """Logits 1, 0, -2, the second right: their mean is 0 where e^b = 2 e^-2b, b = ln 2 / 3."""
-    assert fit(np.array([[1.0], [0.0], [-2.0]]), np.array([1])) == pytest.approx(3 / np.log(2), rel=1e-9)
+    assert fit(np.array([[1.0], [0.0], [-2.0]]), np.array([1])) == pytest.approx(
+        3 / np.log(2), rel=1e-9
+    )
 
 
 def test_scaling_the_logits_scales_the_temperature(rng):
