@@ -9,7 +9,8 @@ from infosweep.study.settings import n_parameters
 if TYPE_CHECKING:
     from infosweep.plan.trial import Trial
 
-# The fused engine keeps a network and its batch in the cache; beyond this, torch is as fast.
+# A step at batch 256 on one core, fused against a torch pack of 8: 0.16 and 0.69 ms at 8,970 parameters, 2.1 and
+# 3.7 ms at 85,002. Beyond that networks gain more from a GPU, which torch alone can use.
 FUSED_PARAMETERS = 100_000
 FUSED_INPUTS = 1024
 
