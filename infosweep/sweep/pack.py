@@ -133,14 +133,20 @@ class _PackRun:
     def train_alone(self, cpus: int) -> None:
         """Train each network by itself, on as many threads as `cpus`."""
         left = iter(range(len(self.pack.trials)))
+        errors: list[BaseException] = []
 
         def work() -> None:
-            while not self.stop.is_set():
-                with self._lock:
-                    index = next(left, None)
-                if index is None:
-                    return
-                self._train_one(index)
+            try:
+                while not self.stop.is_set():
+                    with self._lock:
+                        index = next(left, None)
+                    if index is None:
+                        return
+                    self._train_one(index)
+            except (
+                BaseException
+            ) as error:  # of ours, not of a network's: raised where run_pack was called
+                errors.append(error)
 
         # Daemons: where a run is aborted, the process does not wait for the next checkpoint.
         threads = [
@@ -151,6 +157,8 @@ class _PackRun:
             thread.start()
         for thread in threads:
             thread.join()
+        if errors:
+            raise errors[0]
 
     def _train_one(self, index: int) -> None:
         from infosweep.training import fused

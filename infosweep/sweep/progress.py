@@ -95,7 +95,8 @@ class Progress:
 
     def take(self, progress: PackProgress) -> None:
         """Take what a pack reports; a retried pack starts from nothing again."""
-        self.begin()
+        if progress.share > 0:
+            self.begin()
         with self._lock:
             self._packs[progress.pack_id] = progress
 

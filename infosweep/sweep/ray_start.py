@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -29,6 +31,7 @@ _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # a relative INFOSWEEP_DATA keeps its meaning
     "RAY_AIR_NEW_OUTPUT": "0",  # the new one prints boxes on stdout even at verbose=0
+    "RAY_BACKEND_LOG_LEVEL": "error",  # of what its C++ side prints on stderr
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # it would end a run with half of its work undone: ours drains
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # snapshots of the experiment, which nobody reads
@@ -73,6 +76,7 @@ def ray_running(address: str | None = None, workers: int | None = None) -> Itera
                     _temp_dir=_session_folder(stack),
                 )
             else:
+                _knock(address)
                 ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
         except (Exception, SystemExit) as error:  # Ray raises whatever its parts do
             raise _not_started(address, error) from error
@@ -81,8 +85,17 @@ def ray_running(address: str | None = None, workers: int | None = None) -> Itera
         yield
 
 
+def _knock(address: str) -> None:
+    """Raise OSError where nobody listens at `host:port`: Ray itself would try for minutes."""
+    found = re.fullmatch(r"(?:ray://)?(.+):(\d+)", address)
+    if found:
+        with socket.create_connection((found[1], int(found[2])), timeout=10):
+            return
+
+
 def _not_started(address: str | None, error: BaseException) -> ClusterError:
-    reason = (str(error).strip() or repr(error)).splitlines()[0]
+    reason = error.strerror if isinstance(error, OSError) else None
+    reason = reason or (str(error).strip() or repr(error)).splitlines()[0]
     if address is None:
         return ClusterError(
             f"Ray does not start on this machine: {reason}",

@@ -69,11 +69,13 @@ def run_ray(request: Request, interrupts: Interrupts, progress: Progress) -> Non
         Aborted: a second interrupt.
     """
     prepare()
-    with shared_bytecode():
-        warm = _Warm(request.packs)
+    with (
+        tempfile.TemporaryDirectory(prefix="infosweep-tune-", ignore_cleanup_errors=True) as folder,
+        shared_bytecode(),
+    ):
+        warm = _Warm(request.packs, Path(folder) / "kernels-are-compiled")
         with _nothing_printed(), ray_running(request.address, request.workers):
-            warm.join()
-            _tune(request, interrupts, progress)
+            _tune(request, folder, warm, interrupts, progress)
 
 
 @contextlib.contextmanager
@@ -84,35 +86,33 @@ def _nothing_printed() -> Iterator[None]:
 
 
 class _Warm:
-    """Imports Tune and compiles kernels on another thread while Ray starts.
+    """Imports Tune and compiles kernels on another thread while Ray and its workers start.
 
-    Workers then load the kernels from numba's cache instead of each compiling them.
+    Workers of this machine wait for `flag`, and then load the kernels from numba's cache instead of each
+    compiling them.
     """
 
-    def __init__(self, packs: Sequence[Pack]) -> None:
+    def __init__(self, packs: Sequence[Pack], flag: Path) -> None:
         import ray  # noqa: F401 - on the main thread first: two threads must not race for it
 
+        self.flag = flag
         self._packs = packs
-        self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name="warm-up", daemon=True)
         self._thread.start()
 
     def _work(self) -> None:
-        try:
+        # Should it fail, workers will meet the same error and tell it where it is looked for.
+        with contextlib.suppress(Exception):
             import ray.tune  # noqa: F401
 
             warm_up(self._packs)
-        except BaseException as error:
-            self._error = error
-
-    def join(self) -> None:
-        """Wait, and raise what went wrong."""
-        self._thread.join()
-        if self._error is not None:
-            raise self._error
+        with contextlib.suppress(OSError):
+            self.flag.touch()
 
 
-def _tune(request: Request, interrupts: Interrupts, progress: Progress) -> None:
+def _tune(
+    request: Request, folder: str, warm: _Warm, interrupts: Interrupts, progress: Progress
+) -> None:
     from ray import tune
     from ray.tune.search import ConcurrencyLimiter
 
@@ -128,6 +128,7 @@ def _tune(request: Request, interrupts: Interrupts, progress: Progress) -> None:
         device=request.device,
         extra=request.extra,
         report_every=max(REPORT_EVERY, REPORT_COST * at_once),
+        wait_for=str(warm.flag) if request.address is None else None,
     )
 
     def on_death(pack_id: str, log: str) -> None:
@@ -140,25 +141,24 @@ def _tune(request: Request, interrupts: Interrupts, progress: Progress) -> None:
     resources: dict[str, float] = {"cpu": request.cpus}
     if request.gpus:
         resources["gpu"] = request.gpus
-    with tempfile.TemporaryDirectory(prefix="infosweep-tune-") as folder:
-        tuner = tune.Tuner(
-            tune.with_resources(tune.with_parameters(PackTrainable, shared=shared), resources),
-            tune_config=tune.TuneConfig(
-                search_alg=ConcurrencyLimiter(queue, max_concurrent=at_once),
-                num_samples=len(packs),
-                reuse_actors=True,
-                trial_name_creator=pack_id_of,
-                trial_dirname_creator=pack_id_of,
-            ),
-            run_config=tune.RunConfig(
-                name="packs",
-                storage_path=folder,
-                verbose=0,
-                failure_config=tune.FailureConfig(max_failures=request.retries),
-                callbacks=[watch],
-            ),
-        )
-        tuner.fit()
+    tuner = tune.Tuner(
+        tune.with_resources(tune.with_parameters(PackTrainable, shared=shared), resources),
+        tune_config=tune.TuneConfig(
+            search_alg=ConcurrencyLimiter(queue, max_concurrent=at_once),
+            num_samples=len(packs),
+            reuse_actors=True,
+            trial_name_creator=pack_id_of,
+            trial_dirname_creator=pack_id_of,
+        ),
+        run_config=tune.RunConfig(
+            name="packs",
+            storage_path=folder,
+            verbose=0,
+            failure_config=tune.FailureConfig(max_failures=request.retries),
+            callbacks=[watch],
+        ),
+    )
+    tuner.fit()
     if watch.error is not None:
         raise watch.error
 

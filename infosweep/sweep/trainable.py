@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ray import tune
@@ -31,6 +32,7 @@ class Shared:
         device: of the torch engine.
         extra: columns of further axes and their types.
         report_every: seconds between reports to Tune.
+        wait_for: file on this machine that is there once the kernels are compiled; None not to wait.
     """
 
     packs: Mapping[str, Pack]
@@ -39,6 +41,7 @@ class Shared:
     device: str
     extra: Mapping[str, str]
     report_every: float
+    wait_for: str | None
 
 
 class PackTrainable(tune.Trainable):
@@ -94,6 +97,9 @@ class _Run:
         from infosweep.sweep.pack import run_pack
 
         shared = self._shared
+        while shared.wait_for is not None and not Path(shared.wait_for).exists():
+            if self.stop.wait(0.05):
+                return
         try:
             run_pack(
                 shared.packs[self._progress.pack_id],

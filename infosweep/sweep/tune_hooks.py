@@ -37,12 +37,6 @@ class Watch(_NotKept, tune.Callback):
         self._progress = progress
         self._on_death = on_death
 
-    def on_trial_start(
-        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
-    ) -> None:
-        """Note that workers are ready."""
-        self._progress.begin()
-
     def on_trial_result(
         self,
         iteration: int,
