@@ -184,7 +184,7 @@ def claim(grid: Grid, measure: Measure, cells: Sequence[Cell]) -> Claim:
         for cell in smallest
         if measure.test and not measure.values(cell, "drop")[0].size
     ]
-    said += [f"no seed finished at {label}" for label in empty]
+    said += [f"fewer than two seeds finished at {label}" for label in empty]
     return Claim(effect, rise, drop, control, train, trend, verdict, notes(*said))
 
 

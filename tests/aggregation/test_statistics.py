@@ -65,6 +65,25 @@ def test_page_trend_equals_scipy_and_finds_the_direction():
     assert fall.correlation == rise.correlation
 
 
+@pytest.mark.parametrize(("seeds", "cells"), [(6, 3), (8, 4), (12, 6), (2, 9)])
+def test_page_p_is_exact(seeds: int, cells: int):
+    draws = generator(5, "test-page-exact", seeds, cells)
+    for slope in (0.0, 0.3):
+        x = draws.standard_normal((seeds, cells)) + slope * np.arange(cells)
+        expected = stats.page_trend_test(x, method="exact").pvalue
+        assert page_trend(x).p == pytest.approx(expected, rel=1e-9)
+
+
+def test_page_p_of_many_cells_and_of_ties():
+    x = generator(6, "test-page-many").standard_normal((8, 12)) + 0.05 * np.arange(12)
+    expected = stats.page_trend_test(x, method="asymptotic").pvalue
+    assert page_trend(x).p == pytest.approx(expected, rel=1e-6)
+    tied = np.array([[1, 2, 2], [1, 1, 3], [2, 2, 2], [1, 2, 3]])
+    found = page_trend(tied)
+    assert found.correlation.mean == pytest.approx(np.mean([0.8660254, 0.8660254, 0, 1]))
+    assert found.p == pytest.approx(stats.page_trend_test(tied, method="exact").pvalue)
+
+
 def test_page_trend_of_two_cells_is_the_sign_test():
     x = np.array([[0, 1], [0, 1], [0, 1], [0, 1], [0, 1], [1, 0], [1, 1]])
     assert page_trend(x).p == pytest.approx(7 / 64)
