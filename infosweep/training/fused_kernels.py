@@ -164,7 +164,7 @@ def _compile(source):  # noqa: C901 - the count includes the entry point
     it a change in one of the other files would leave old machine code in use.
     """
 
-    @njit(nogil=True, error_model="numpy", fastmath={"contract"}, cache=True)
+    @njit(nogil=True, error_model="numpy", cache=True)
     def run(
         mode, widths, params, grads, first_moment, second_moment, powers, work, inputs, padded_in,
         labels, fit, order, key, activation, optimizer, batch, rate, momentum, decay,
