@@ -31,7 +31,6 @@ _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # a relative INFOSWEEP_DATA keeps its meaning
     "RAY_AIR_NEW_OUTPUT": "0",  # the new one prints boxes on stdout even at verbose=0
-    "RAY_BACKEND_LOG_LEVEL": "error",  # of what its C++ side prints on stderr
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # it would end a run with half of its work undone: ours drains
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # snapshots of the experiment, which nobody reads

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from infosweep.errors import UsageError
 from infosweep.plan import make_plan, pack_to_json
+from infosweep.plan.engine import engine_of
 from infosweep.store import open_store
 from infosweep.store.provenance import usable_cores
 from infosweep.study import axis_column, dump_yaml
@@ -90,6 +91,8 @@ def run_study(
         code = 0
         if packs:
             _check_cpus(study, workers_here if executor == "inline" or address is None else None)
+            if executor == "inline":
+                _check_gpu(study, packs)
             _fix(packs, held)
             if executor == "inline":
                 code = _run_inline(study, packs, held, workers_here, progress)
@@ -122,6 +125,18 @@ def _check_cpus(study: StudySettings, workers: int | None) -> None:
         raise UsageError(
             f"a pack of study '{study.name}' asks for {cpus} cpus, and there are {workers}",
             "lower `resources.cpus` in the study, or raise --workers",
+        )
+
+
+def _check_gpu(study: StudySettings, packs: list[Pack]) -> None:
+    if study.resources.gpus == 0 or all(engine_of(pack.trials[0]) == "fused" for pack in packs):
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        raise UsageError(
+            f"a pack of study '{study.name}' asks for {study.resources.gpus:g} gpus, and torch finds none",
+            "set `resources.gpus: 0` in the study, or run where there is one",
         )
 
 

@@ -88,6 +88,7 @@ def test_the_folder_of_a_session_goes_with_it(monkeypatch: pytest.MonkeyPatch):
 
 def test_bytecode_is_shared_only_where_python_writes_none(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sys, "pycache_prefix", None)
+    monkeypatch.delenv("PYTHONPYCACHEPREFIX", raising=False)
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     with shared_bytecode():

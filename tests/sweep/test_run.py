@@ -201,6 +201,18 @@ def test_too_many_cpus_are_refused_before_anything_runs(tiny: Tiny, store: str):
     assert "resources.cpus" in str(caught.value)
 
 
+def test_a_gpu_that_is_not_there_is_refused_before_anything_runs(
+    tiny: Tiny, store: str, held: StudyStore, monkeypatch: pytest.MonkeyPatch
+):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    study = tiny(training={"engine": "torch", "epochs": 2}, resources={"gpus": 1})
+    with pytest.raises(UsageError, match="asks for 1 gpus, and torch finds none"):
+        run(study, store)
+    assert held.fixed_packs() == {}
+
+
 def test_the_limit_of_trials_holds(tiny: Tiny, store: str):
     with pytest.raises(LimitError):
         run(tiny(limits={"trials": 5}), store)
