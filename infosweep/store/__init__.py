@@ -8,6 +8,9 @@ provenance.py  what a run was made with
 schemas.py     tables.py -> Arrow schemas and tables; Parquet with footers
 reader.py      tables -> pandas; visible files; later axes
 query.py       guarded SQL
+damage.py      what is wrong with a study's files
+repair.py      sets aside what is damaged; the next run makes it again
+clean.py       deletes a study, or its failures
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -32,6 +33,7 @@ class Commit:
         diverged_ids: trials whose status is `diverged`.
         tables: tables in the order in which they are published; `trials` is the last.
         extra: further axes' columns of these files and their types.
+        digests: table -> digest of its file (`digest_of`); without it where an older version committed.
     """
 
     pack_id: str
@@ -41,6 +43,7 @@ class Commit:
     diverged_ids: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
     extra: dict[str, str] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
     committed_at: str = field(default_factory=now)
 
     def to_json(self) -> bytes:
@@ -48,7 +51,9 @@ class Commit:
         return to_json(asdict(self))
 
     @classmethod
-    def from_record(cls, pack_id: str, record: Mapping[str, Any], where: str) -> Commit:
+    def from_record(
+        cls, pack_id: str, record: Mapping[str, Any], objects: Objects, path: str
+    ) -> Commit:
         """Read a record.
 
         Raises:
@@ -63,13 +68,16 @@ class Commit:
                 diverged_ids=tuple(record.get("diverged_ids", ())),
                 tables=tuple(record["tables"]),
                 extra=dict(record.get("extra", {})),
+                digests=dict(record.get("digests", {})),
                 committed_at=record.get("committed_at", ""),
             )
-        except (KeyError, TypeError) as error:
-            raise StoreError(
-                f"{where} is damaged ({error!r})",
-                "delete it and run again: its trials are then trained anew",
-            ) from error
+        except (KeyError, TypeError, ValueError) as error:
+            raise objects.damaged(path, repr(error)) from error
+
+
+def digest_of(data: bytes) -> str:
+    """Return what tells a file from every other, whatever became of it."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 class Committer:
@@ -87,13 +95,14 @@ class Committer:
         """Return where a pack's file of a table is."""
         return f"{self._study}/{table}/{pack_id}.parquet"
 
-    def _staged_path(self, pack_id: str, attempt: str, table: str) -> str:
+    def staged_path(self, pack_id: str, attempt: str, table: str) -> str:
+        """Return where an attempt's file of a table waits until it is published."""
         return f"{self._study}/_meta/tmp/{pack_id}.{attempt}/{table}.parquet"
 
     def stage(self, pack_id: str, attempt: str, files: Mapping[str, bytes]) -> None:
         """Write an attempt's files where no reader looks (step 1)."""
         for table, data in files.items():
-            self._objects.put(self._staged_path(pack_id, attempt, table), data)
+            self._objects.put(self.staged_path(pack_id, attempt, table), data)
 
     def commit(self, commit: Commit) -> Commit:
         """Create the commit, or return the one that stands (step 2)."""
@@ -103,11 +112,11 @@ class Committer:
         record = self._objects.get_json(path)
         if record is None:
             raise StoreError(f"{self._objects.locate(path)} was deleted while it was committed to")
-        return Commit.from_record(commit.pack_id, record, self._objects.locate(path))
+        return Commit.from_record(commit.pack_id, record, self._objects, path)
 
     def unstage(self, pack_id: str, attempt: str, tables: Iterable[str]) -> None:
         """Delete what an attempt staged."""
-        self._objects.delete([self._staged_path(pack_id, attempt, t) for t in tables])
+        self._objects.delete([self.staged_path(pack_id, attempt, t) for t in tables])
 
     def publish(self, commit: Commit) -> None:
         """Move a commit's files into the tables (step 3); what is there already is left.
@@ -116,7 +125,7 @@ class Committer:
             StoreError: a file is neither staged nor published.
         """
         for table in commit.tables:
-            staged = self._staged_path(commit.pack_id, commit.attempt, table)
+            staged = self.staged_path(commit.pack_id, commit.attempt, table)
             target = self.table_path(table, commit.pack_id)
             if not self._objects.rename(staged, target) and not self._objects.exists(target):
                 raise self._missing(commit, target)
@@ -124,8 +133,7 @@ class Committer:
     def _missing(self, commit: Commit, target: str) -> StoreError:
         return StoreError(
             f"{self._objects.locate(target)} is missing, though pack {commit.pack_id} is committed",
-            f"delete {self._objects.locate(self.commit_path(commit.pack_id))} and run again: "
-            f"its {len(commit.trial_ids)} trials are then trained anew",
+            self._objects.repair_hint(target),
         )
 
     def finish(self, commits: Mapping[str, Commit], claims: Iterable[Claim]) -> int:

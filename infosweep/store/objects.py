@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -117,6 +118,25 @@ class Objects:
         """Name an object as a user would."""
         return f"{self.url.rstrip('/')}/{path}"
 
+    @property
+    def folder(self) -> Path | None:
+        """The folder that the objects are files of; None where they are in a bucket or in memory."""
+        return Path(self.url) if isinstance(self.store, LocalStore) else None
+
+    def damaged(self, path: str, reason: str) -> StoreError:
+        """Return the error that names a damaged file of a study and the command that sets it aside."""
+        return StoreError(f"{self.locate(path)} is damaged ({reason})", self.repair_hint(path))
+
+    def repair_hint(self, path: str) -> str:
+        """Say how what is wrong with a file of a study is mended."""
+        at = (
+            ""
+            if self.url == str(Path("results").absolute())
+            else f" --store {shlex.quote(self.url)}"
+        )
+        command = f"infosweep doctor --repair {path.partition('/')[0]}{at}"
+        return f"`{command}` sets aside what is damaged; run again to make it anew"
+
     def get(self, path: str) -> bytes | None:
         """Return an object's bytes, or None where there is none."""
         try:
@@ -139,10 +159,7 @@ class Objects:
         except ValueError:
             value = None
         if not isinstance(value, dict):
-            raise StoreError(
-                f"{self.locate(path)} is damaged ({len(data)} bytes that are no JSON object)",
-                "delete it and run again: what it stood for is then done anew",
-            )
+            raise self.damaged(path, f"{len(data)} bytes that are no JSON object")
         return value
 
     def get_many_json(self, paths: Sequence[str]) -> list[dict[str, Any] | None]:
@@ -203,6 +220,12 @@ class Objects:
                     obstore.delete(self.store, path)
             except FileNotFoundError:
                 continue
+
+    def delete_many(self, paths: Sequence[str]) -> None:
+        """Delete objects that are there, many at a time: a bucket takes a thousand a request."""
+        if paths:
+            with _mapped("delete", self.locate(paths[0])):
+                obstore.delete(self.store, paths)
 
     def entries(self, prefix: str) -> list[Entry]:
         """Return all objects below a prefix, at any depth."""

@@ -45,6 +45,20 @@ def read_footer(schema: pa.Schema) -> dict[str, Any]:
     return json.loads((schema.metadata or {}).get(METADATA_KEY, b"{}"))
 
 
+def why_unreadable(data: bytes, table: str) -> str | None:
+    """Say why bytes are not a readable file of a table; None where they are, every value of them."""
+    if not data:
+        return "it is empty"
+    try:
+        file = pq.ParquetFile(pa.BufferReader(data))
+        if read_footer(file.schema_arrow).get("table") != table:
+            return f"it is not a file of the table {table}"
+        file.read().validate(full=True)
+    except Exception as error:  # noise can raise anything
+        return str(error).partition("\n")[0].rstrip(".") or type(error).__name__
+    return None
+
+
 def extra_columns(tables: Iterable[pa.Table]) -> dict[str, str]:
     """Return the further axes' columns of a pack's tables and their types."""
     found = {}

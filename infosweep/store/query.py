@@ -66,10 +66,11 @@ def query(
     limits = limits or QueryLimits()
     connection = connect()
     try:
-        with explained(store, limits):
+        files = ReadOnlyFiles(store.objects)
+        with explained(store, limits, files):
             wanted = check(connection, sql, TABLES)
             studies = [study_of(store, study)] if study else _all_studies(store)
-            define_views(connection, ReadOnlyFiles(store.objects), studies, wanted)
+            define_views(connection, files, studies, wanted)
             _lock(connection, limits)
             with _timed(connection, limits.seconds):
                 return _fetch(connection, sql, limits.rows)
@@ -148,9 +149,23 @@ def _fetch(connection: duckdb.DuckDBPyConnection, sql: str, limit: int) -> pa.Ta
     return pa.Table.from_batches(batches, reader.schema)
 
 
+# What only the SQL can be to blame for.
+_OF_THE_SQL = (
+    duckdb.ParserException,
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.ConversionException,
+    duckdb.OutOfRangeException,
+    duckdb.PermissionException,
+)
+
+
 @contextmanager
-def explained(store: Store, limits: QueryLimits) -> Iterator[None]:
-    """Turn DuckDB's exceptions into one line that says what is wrong."""
+def explained(store: Store, limits: QueryLimits, files: ReadOnlyFiles) -> Iterator[None]:
+    """Turn DuckDB's exceptions into one line that says what is wrong.
+
+    Noise in a file makes DuckDB say anything, without the file's name: then the files are looked at.
+    """
     try:
         yield
     except InfosweepError:
@@ -165,10 +180,13 @@ def explained(store: Store, limits: QueryLimits) -> Iterator[None]:
             f"the query needs more than {limits.memory} of memory",
             "filter or aggregate more, or read the Parquet files themselves",
         ) from None
-    except (duckdb.Error, RuntimeError) as error:
+    except (duckdb.Error, RuntimeError, ValueError) as error:
         # So DuckDB tells of Ctrl-C: in its own loop, or in ours while it reads a file.
         if "Query interrupted" in str(error) or "KeyboardInterrupt" in str(error):
             raise KeyboardInterrupt from None
+        damaged = None if isinstance(error, _OF_THE_SQL) else files.first_damaged()
+        if damaged is not None:
+            raise damaged from None
         if not isinstance(error, duckdb.Error):
             raise
         raise _explain(str(error), store) from None

@@ -79,9 +79,12 @@ def read_arrow(study: StudyStore, name: str, columns: Sequence[str] | None = Non
     order = ", ".join(f'"{column}"' for column in table.sort_by)
     connection = connect()
     try:
-        with explained(study.store, QueryLimits()):
-            define_views(connection, ReadOnlyFiles(study.objects), [study], [name])
+        files = ReadOnlyFiles(study.objects)
+        with explained(study.store, QueryLimits(), files):
+            define_views(connection, files, [study], [name])
             result = connection.sql(f'SELECT {selected} FROM "{name}" ORDER BY {order}')
-            return result.to_arrow_table()
+            rows = result.to_arrow_table()
+        files.check_digests()
+        return rows
     finally:
         connection.close()

@@ -15,6 +15,8 @@ from typing import Any
 import obstore
 from fsspec.spec import AbstractFileSystem
 
+from infosweep.errors import StoreError
+from infosweep.store.damage import why_damaged
 from infosweep.store.objects import Entry, Objects
 
 PROTOCOL = "infosweep-store"
@@ -30,6 +32,12 @@ class ReadOnlyFiles(AbstractFileSystem):
         super().__init__()
         self._objects = objects
         self._entries: dict[str, tuple[int, datetime]] = {}
+        self._digests: dict[str, str] = {}  # by path
+
+    def expect(self, path: str, digest: str | None) -> None:
+        """Say what a file was when it was committed."""
+        if digest is not None:
+            self._digests[path] = digest
 
     def allow(self, entries: Iterable[Entry]) -> list[str]:
         """Make files readable; return their URLs."""
@@ -43,6 +51,26 @@ class ReadOnlyFiles(AbstractFileSystem):
     def locate(self, url: str) -> str:
         """Name a file as a user would."""
         return self._objects.locate(url.removeprefix(f"{PROTOCOL}://"))
+
+    def first_damaged(self) -> StoreError | None:
+        """Look at every file that may be read, and tell of the first that is damaged."""
+        for url in self._entries:
+            path = url.removeprefix(f"{PROTOCOL}://")
+            reason = why_damaged(self._objects, path, self._digests.get(path))
+            if reason:
+                return self._objects.damaged(path, reason)
+        return None
+
+    def check_digests(self) -> None:
+        """Look whether the files are those that were committed; noise in values is no error to a reader.
+
+        Raises:
+            StoreError: one is not.
+        """
+        for path, digest in self._digests.items():
+            reason = why_damaged(self._objects, path, digest)
+            if reason:
+                raise self._objects.damaged(path, reason)
 
     def _find(self, path: str) -> tuple[int, datetime]:
         if path not in self._entries:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from infosweep.errors import NotFoundError, StoreError, UsageError
 from infosweep.store.axes import merge_extra
-from infosweep.store.commit import Commit, Committer
+from infosweep.store.commit import Commit, Committer, digest_of
 from infosweep.store.lease import Claim, HeldClaim, Lease, now
 from infosweep.store.objects import Objects, open_objects, to_json
 from infosweep.tables import SCHEMA_VERSION, WRITTEN_BY_EVERY_RUN
@@ -229,8 +229,8 @@ class StudyStore:
             standing, known = self._names("commits"), self._commits
             fresh = self._read_all("commits", [p for p in standing if p not in known])
             for pack_id, record in fresh.items():
-                where = self.objects.locate(self._committer.commit_path(pack_id))
-                known[pack_id] = Commit.from_record(pack_id, record, where)
+                path = self._committer.commit_path(pack_id)
+                known[pack_id] = Commit.from_record(pack_id, record, self.objects, path)
             for pack_id in set(known) - set(standing):
                 del known[pack_id]
             return dict(sorted(known.items()))
@@ -297,6 +297,7 @@ class StudyStore:
         files = {name: parquet.to_bytes(tables[name], metadata) for name in order}
         self._committer.stage(pack_id, attempt, files)
         extra = parquet.extra_columns(tables.values())
+        digests = {name: digest_of(data) for name, data in files.items()}
         standing = self._committer.commit(
             Commit(
                 pack_id,
@@ -306,6 +307,7 @@ class StudyStore:
                 diverged_ids,
                 tuple(order),
                 extra,
+                digests,
             )
         )
         if standing.attempt != attempt:
@@ -335,11 +337,13 @@ class StudyStore:
 
         name = f"{pack_id}.{attempt}"
         staged = self._meta(f"tmp/{name}/failures.parquet")
-        self.objects.put(staged, parquet.to_bytes(table, self._footer()))
+        data = parquet.to_bytes(table, self._footer())
+        self.objects.put(staged, data)
         self.objects.rename(staged, f"{self.name}/failures/{name}.parquet")
         trial_ids = sorted(set(table.column("trial_id").to_pylist()))
         self.objects.put_json(
-            self._meta(f"failures/{name}.json"), {"trial_ids": trial_ids, "failed_at": now()}
+            self._meta(f"failures/{name}.json"),
+            {"trial_ids": trial_ids, "failed_at": now(), "digest": digest_of(data)},
         )
         self._failures_table_stands = True
 
@@ -382,6 +386,15 @@ def study_of(store: Store, name: str) -> StudyStore:
         f"there is no study '{name}' in the store {store.url}",
         f"studies there: {', '.join(names)}" if names else "run one first, or give --store",
     )
+
+
+def is_failures_name(name: str) -> bool:
+    """Say whether a file of the table failures may have this name: of an attempt, or without rows.
+
+    >>> [is_failures_name(name) for name in ("none.parquet", "1f0c.20261124T0500.parquet", "notes.txt")]
+    [True, True, False]
+    """
+    return name == "none.parquet" or bool(re.fullmatch(r"[^.]+\.[^.]+\.parquet", name))
 
 
 def check_schema_version(version: object, where: str) -> None:

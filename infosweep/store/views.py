@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from infosweep.store.axes import merge_extra, older_value, table_columns
 from infosweep.store.objects import Entry
 from infosweep.store.readonly import ReadOnlyFiles
-from infosweep.store.store import StudyStore, check_schema_version
+from infosweep.store.store import StudyStore, check_schema_version, is_failures_name
 from infosweep.tables import TABLES, Table
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def define_views(
     extra = merge_extra(c.extra for study in studies for c in study.commits().values())
     groups: dict[str, dict[Axes, list[Entry]]] = {name: {} for name in {*tables, "trials"}}
     for study in studies:
-        _group_files(study, groups)
+        _group_files(study, groups, files)
     older = _define_older_values(connection, files, groups["trials"], extra)
     for name in sorted(tables):
         table = TABLES[name]
@@ -59,9 +59,15 @@ def define_views(
 
 
 def visible_entries(study: StudyStore, table: str, packs: Collection[str]) -> Iterator[Entry]:
-    """Yield a table's files that readers may see: those of packs whose `trials` file is published."""
+    """Yield a table's files that readers may see: those of packs whose `trials` file is published.
+
+    Files that infosweep did not put there are passed over.
+    """
     for entry in study.objects.children(f"{study.name}/{table}")[1]:
-        if entry.name.endswith(".parquet") and (table == "failures" or pack_of(entry) in packs):
+        if table == "failures":
+            if is_failures_name(entry.name):
+                yield entry
+        elif pack_of(entry) in packs and entry.name == f"{pack_of(entry)}.parquet":
             yield entry
 
 
@@ -70,15 +76,19 @@ def pack_of(entry: Entry) -> str:
     return entry.name.partition(".")[0]
 
 
-def _group_files(study: StudyStore, groups: dict[str, dict[Axes, list[Entry]]]) -> None:
+def _group_files(
+    study: StudyStore, groups: dict[str, dict[Axes, list[Entry]]], files: ReadOnlyFiles
+) -> None:
     """Sort a study's visible files by the further axes that they have columns for."""
     commits = study.commits()
-    packs = {pack_of(entry) for entry in study.objects.children(f"{study.name}/trials")[1]}
+    published = study.objects.children(f"{study.name}/trials")[1]
+    packs = {pack_of(entry) for entry in published if pack_of(entry) in commits}
     for name, by_axes in groups.items():
         for entry in visible_entries(study, name, packs):
             commit = commits.get(pack_of(entry))
             axes = tuple(sorted(commit.extra.items())) if commit else ()
             by_axes.setdefault(axes, []).append(entry)
+            files.expect(entry.path, commit.digests.get(name) if commit else None)
 
 
 def _quoted(text: str) -> str:

@@ -152,7 +152,7 @@ def test_a_file_that_is_nowhere_is_damage(study, pack_tables):
 
     study.commit("p1", "a1", pack_tables("p1", "a1", TRIALS))
     study.objects.delete(["demo/curves/p1.parquet"])
-    told = r"curves/p1.parquet is missing, though pack p1 is committed\n.*commits/p1.json and run"
+    told = r"curves/p1.parquet is missing, though pack p1 is committed\n.*doctor --repair demo"
     with pytest.raises(StoreError, match=told):
         study.finish_published()
     study.objects.delete(["demo/_meta/commits/p1.json"])

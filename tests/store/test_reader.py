@@ -107,7 +107,7 @@ def test_unknown_studies_tables_and_columns_are_named(study):
 def test_a_damaged_file_is_named(study, pack_tables):
     study.commit("p1", "a1", pack_tables("p1", "a1", ["t1"]))
     study.objects.put("demo/curves/p1.parquet", b"not parquet, not at all")
-    with pytest.raises(StoreError, match=r"cannot be read: .*demo/curves/p1.parquet") as caught:
+    with pytest.raises(StoreError, match=r"demo/curves/p1.parquet is damaged \(") as caught:
         read_table(study, "curves")
     assert "infosweep-store" not in str(caught.value)
     assert len(read_table(study, "gradients")) == 2

@@ -138,7 +138,9 @@ def test_a_newer_store_is_refused(study):
 
 def test_damaged_records_are_named(study):
     study.objects.put("demo/_meta/commits/p1.json", b"")
-    with pytest.raises(StoreError, match=r"commits/p1.json is damaged.*\n  mend: delete it"):
+    with pytest.raises(
+        StoreError, match=r"commits/p1.json is damaged.*\n  mend: `infosweep doctor --repair demo"
+    ):
         study.done_ids()
     study.objects.put("demo/_meta/commits/p1.json", b'{"attempt": "a1"}')
     with pytest.raises(StoreError, match=r"commits/p1.json is damaged \(KeyError"):
