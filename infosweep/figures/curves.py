@@ -58,12 +58,24 @@ def draw(grid: Grid) -> Figure:
                 )
             if column == 0:
                 ax.set_ylabel(label)
-        axes[0, column].set_ylim(bottom=0)
         axes[0, column].set_title(panel_title(grid, cell, cells), loc="center")
         axes[1, column].set_xlabel("Epoch")
-    axes[1, 0].legend(loc="best")
+    # Once all columns are drawn: a limit ends the autoscaling of the whole shared row.
+    axes[0, 0].set_ylim(bottom=0)
+    series = {
+        str(line.get_label()): line
+        for ax in axes.flat
+        for line in ax.get_lines()
+        if not str(line.get_label()).startswith("_")
+    }
+    order = [*(name for _, name in SPLITS if name in series), "chance"]
+    figure.legend(
+        [series[name] for name in order], order, loc="outside upper center", ncols=len(order)
+    )
+    given = " and ".join(name for name in ("train", "validation") if name in series)
+    labels = f"; given labels on {given}" if given else ""
     footnote(
         figure,
-        f"Mean and 95 % t interval, {seeds_text(counts)}; given labels on train. {shown_text(grid, cells)}",
+        f"Mean and 95 % t interval, {seeds_text(counts)}{labels}. {shown_text(grid, cells)}",
     )
     return figure

@@ -158,6 +158,24 @@ def test_means_and_intervals_are_those_of_the_table(frames: Frames, study: Study
     assert series["chance"].get_ydata()[0] == 0.5
 
 
+def test_every_column_of_curves_lies_in_its_panel(synthetic: ModuleType):
+    study = synthetic.make_study(train_size=(0.04, 0.36, 0.85), seeds=6, checkpoints=12)
+    frames = synthetic.World(splits=("train", "validation", "test")).frames(study)
+    little = (frames.curves["train_size"] == 0.85) & (frames.curves["split"] == "test")
+    frames.curves.loc[little, "loss"] *= 5.0
+    drawn = figure("curves", frames, study)
+    for ax in drawn.axes:
+        low, high = ax.get_ylim()
+        for line in ax.get_lines():
+            assert max(line.get_ydata()) <= high
+            assert min(line.get_ydata()) >= low
+        assert len(ax.collections) == 3
+        for shade in ax.collections:
+            assert shade.get_paths()[0].vertices[:, 1].max() <= high
+    assert drawn.axes[0].get_ylim()[0] == 0
+    assert "given labels on train and validation" in " ".join(_texts(drawn)).replace("\n", " ")
+
+
 def test_the_plane_marks_what_saturates(synthetic: ModuleType):
     study = synthetic.make_study(train_size=(0.85,), label_noise=(0.0,), seeds=6, checkpoints=12)
     drawn = figure("information_plane", synthetic.World(layers="all").frames(study), study)
