@@ -96,10 +96,14 @@ class Study:
         Args:
             store: what it holds already is not planned again; it need not exist.
             workers: how many work at once; by default one a usable core.
+
+        Raises:
+            LimitError: the study asks for more trials than its limits allow.
+            UsageError: `workers` is less than 1.
         """
         from infosweep.plan import make_plan
 
-        workers = workers or usable_cores()
+        workers = usable_cores() if workers is None else workers
         held = _find_study(store, self.name)
         if held is None:
             return make_plan(self.settings, workers=workers)
@@ -133,6 +137,7 @@ class Study:
             progress: tell on stderr how far it is.
 
         Raises:
+            UsageError: there is no such executor, or `workers` is less than 1.
             LockedError: another run is at work on this study.
             LimitError: the study asks for more trials than its limits allow.
             ClusterError: Ray does not start or answer.

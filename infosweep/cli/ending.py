@@ -32,7 +32,7 @@ def end(state: State, command: Callable[[], object]) -> NoReturn:
         code = command()
         sys.stdout.flush()
     except BrokenPipeError:
-        code = _reader_left()
+        code = reader_left()
     except BaseException as error:  # the last place that can turn it into words
         if state.debug and not isinstance(error, (click.exceptions.Exit, SystemExit)):
             raise
@@ -108,7 +108,7 @@ def say(text: str) -> None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - stays open to the end
 
 
-def _reader_left() -> int:
+def reader_left() -> int:
     """Whoever read our output has what it wanted, as in `infosweep query … | head`."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0

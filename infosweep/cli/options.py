@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from infosweep.cli.ending import State
+from infosweep.cli.ending import State, reader_left
 
 Function = Callable[..., Any]
 
@@ -35,6 +35,13 @@ class Verb(click.Command):
     def __init__(self, *args: Any, example: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.example = example
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb; click would make exit code 1 of a reader that leaves, as in `… | head`."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            return reader_left()
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the example under the options."""

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from infosweep.errors import UsageError
 from infosweep.plan.cells import Cell, cells_of
 from infosweep.plan.cost import Estimate, estimate, pack_seconds
 from infosweep.plan.notes import notes_on
@@ -49,6 +50,17 @@ class Plan:
         return sum(len(pack.trials) for pack in self.packs)
 
 
+def check_workers(workers: int | None) -> None:
+    """Raise UsageError for a number of workers that is not one or more; None leaves it to the machine."""
+    if workers is None:
+        return
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+        raise UsageError(
+            f"workers is {workers!r}; it must be a whole number, 1 or more",
+            "leave it out for one worker a usable core",
+        )
+
+
 def make_plan(
     study: StudySettings,
     *,
@@ -70,8 +82,9 @@ def make_plan(
         workers: how many will run packs at once.
 
     Raises LimitError if the study has more trials than `limits.trials`, StoreError if a fixed pack that is
-    wanted cannot be read.
+    wanted cannot be read, UsageError if there are no workers.
     """
+    check_workers(workers)
     cells = cells_of(study)
     trials = trials_of_cells(cells, study.seeds, study.record, study.estimators)
     done, failed, committed = set(done), set(failed), set(committed)

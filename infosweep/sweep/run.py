@@ -7,11 +7,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from infosweep.errors import UsageError
 from infosweep.plan import make_plan, pack_to_json
 from infosweep.plan.engine import engine_of
+from infosweep.plan.make import check_workers
 from infosweep.store import open_store
 from infosweep.store.provenance import usable_cores
 from infosweep.study import axis_column, dump_yaml
@@ -73,7 +74,8 @@ def run_study(
         progress: tell on stderr how far it is.
 
     Raises:
-        UsageError: a pack asks for more cores than there are workers.
+        UsageError: there is no such executor, or `workers` is less than 1; or a pack asks for more cores than
+            there are workers.
         LockedError: another run is at work on this study.
         LimitError: the study asks for more trials than its limits allow.
         ClusterError: Ray does not start or answer.
@@ -81,7 +83,11 @@ def run_study(
         KeyboardInterrupt: a second Ctrl-C.
     """
     started = time.monotonic()
-    workers_here = workers or usable_cores()
+    if executor not in get_args(Executor):
+        choices = " or ".join(repr(each) for each in get_args(Executor))
+        raise UsageError(f"there is no executor {executor!r}", f"it may be {choices}")
+    check_workers(workers)
+    workers_here = usable_cores() if workers is None else workers
     held = open_store(store_url, create=True).study(study.name)
     with held.lease(f"{os.getpid()}-{time.time_ns():x}"):
         held.finish_published()
@@ -178,6 +184,8 @@ def _run_ray(
 ) -> int:
     from infosweep.sweep.ray_tune import Request, run_ray
 
+    workers_here = usable_cores() if workers is None else workers
+
     request = Request(
         packs=packs,
         held=held,
@@ -189,7 +197,7 @@ def _run_ray(
         extra=_extra_types(study),
         address=address,
     )
-    progress = Progress(packs, workers or usable_cores(), show="auto" if show else "nothing")
+    progress = Progress(packs, workers_here, show="auto" if show else "nothing")
     with progress, Interrupts(progress.say) as interrupts:
         try:
             run_ray(request, interrupts, progress)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import subprocess
 import sys
 
@@ -106,6 +107,16 @@ def test_a_reader_that_leaves_ends_the_command_quietly():
         ["bash", "-c", f"set -o pipefail; {pipe}"], capture_output=True, text=True, check=False
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "line 0\n", "")
+
+
+def test_a_verb_whose_reader_leaves_ends_well(finished):
+    # More than a pipe holds, so that the verb itself meets the broken pipe, and not the last flush.
+    sql = "select c.step, i.layer, c.loss from curves c, information i limit 200000"
+    words = [sys.executable, "-m", "infosweep", "query", "--store", str(finished.store), sql, "-o"]
+    for form in ("csv", "json", "parquet"):
+        pipe = f'{shlex.join([*words, form])} | head -c 20; exit "${{PIPESTATUS[0]}}"'
+        ended = subprocess.run(["bash", "-c", pipe], capture_output=True, check=False)
+        assert (ended.returncode, len(ended.stdout), ended.stderr) == (0, 20, b""), form
 
 
 def test_a_full_disk_under_stdout_is_told():

@@ -195,6 +195,22 @@ def test_a_half_published_commit_is_finished_first(tiny: Tiny, store: str, held:
     assert table.exists()
 
 
+def test_an_unknown_executor_is_refused_before_anything_is_written(tiny: Tiny, store: str):
+    with pytest.raises(UsageError, match="'inlin'") as refused:
+        run_study(tiny(), store, executor="inlin")  # type: ignore[arg-type]
+    assert "'ray' or 'inline'" in str(refused.value)
+    assert not Path(store).exists()
+
+
+@pytest.mark.parametrize("workers", [0, -1, True, 1.5])
+def test_workers_are_one_or_more(tiny: Tiny, store: str, workers: int):
+    with pytest.raises(UsageError, match="workers is"):
+        run_study(tiny(), store, executor="inline", workers=workers)
+    with pytest.raises(UsageError, match="workers is"):
+        make_plan(tiny(), workers=workers)
+    assert not Path(store).exists()
+
+
 def test_too_many_cpus_are_refused_before_anything_runs(tiny: Tiny, store: str):
     with pytest.raises(UsageError, match="asks for 3 cpus, and there are 2") as caught:
         run(tiny(resources={"cpus": 3}), store)
