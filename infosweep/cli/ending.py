@@ -22,7 +22,8 @@ class State:
     """What a command leaves behind for its end."""
 
     debug: bool = False
-    resume: str | None = None  # the command that continues what an interrupt broke off
+    resume: str | None = None  # the command that continues what was broken off
+    kept: str | None = None  # what is kept of it
 
 
 def end(state: State, command: Callable[[], object]) -> NoReturn:
@@ -47,13 +48,15 @@ def _tell(state: State, error: BaseException) -> int:
         case click.exceptions.Exit():
             return error.exit_code
         case click.exceptions.Abort() | KeyboardInterrupt():
-            say("interrupted" + (f"; to continue: {state.resume}" if state.resume else ""))
+            say("; ".join(["interrupted", *_what_now(state)]))
             return INTERRUPTED
         case click.ClickException():
             say_error(_as_usage(error))
             return error.exit_code
         case InfosweepError():
             say_error(error)
+            if state.kept:
+                say("; ".join(_what_now(state)))
             return error.exit_code
         case OSError() if error.errno in _ENVIRONMENT:
             place = f": {error.filename}" if error.filename else ""
@@ -68,6 +71,12 @@ def _tell(state: State, error: BaseException) -> int:
                 )
             )
             return 1
+
+
+def _what_now(state: State) -> list[str]:
+    """What is kept of what was broken off, and the command that continues it."""
+    told = [state.kept] if state.kept else []
+    return [*told, f"to continue: {state.resume}"] if state.resume else told
 
 
 # What the machine refuses, which is nobody's bug: errno -> how to mend it.

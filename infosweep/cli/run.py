@@ -12,10 +12,11 @@ from infosweep.cli import output
 from infosweep.cli.ending import State, say
 from infosweep.cli.findings import findings_text
 from infosweep.cli.options import formats, set_option, store_option, verb
+from infosweep.errors import ClusterError, InfosweepError, StoreError
 from infosweep.units import format_duration
 
 if TYPE_CHECKING:
-    from infosweep.api import Results
+    from infosweep.api import Results, Study
     from infosweep.plan import Plan
     from infosweep.sweep import RunSummary
 
@@ -69,16 +70,21 @@ def run(
     planned = wanted.plan(store, workers=workers)
     say(_opening(planned, failed_only))
     state.resume = _command(study, store, overrides, workers, address, executor)
-    results = wanted.run(
-        store,
-        executor=executor,  # type: ignore[arg-type] # one of the choices above
-        workers=workers,
-        address=address,
-        failed_only=failed_only,
-    )
+    try:
+        results = wanted.run(
+            store,
+            executor=executor,  # type: ignore[arg-type] # one of the choices above
+            workers=workers,
+            address=address,
+            failed_only=failed_only,
+        )
+    except (StoreError, ClusterError, KeyboardInterrupt):
+        state.kept = _kept(wanted, store)
+        raise
     summary = results.summary
     assert summary is not None  # Study.run always gives one
-    closing = _closing(summary, state.resume, wanted.name, store)
+    state.kept = f"{summary.kept + summary.run} of {len(planned.trials)} trials are kept"
+    closing = _closing(summary, state, wanted.name, store)
     if closing:
         say(closing)
     _report(results, summary, output_format)
@@ -95,7 +101,16 @@ def _opening(planned: Plan, failed_only: bool) -> str:
     return "\n".join([text, *(f"note: {note}" for note in planned.notes)])
 
 
-def _closing(summary: RunSummary, resume: str, name: str, store: str) -> str:
+def _kept(wanted: Study, store: str) -> str | None:
+    """What the store holds of a study that was broken off; None where it cannot be asked."""
+    try:
+        plan = wanted.plan(store)
+    except (InfosweepError, OSError):
+        return None
+    return f"{plan.done} of {len(plan.trials)} trials are kept"
+
+
+def _closing(summary: RunSummary, state: State, name: str, store: str) -> str:
     lines = []
     if summary.run or summary.failed:
         lines.append(f"{summary.run} trials in {format_duration(summary.seconds)}")
@@ -108,10 +123,10 @@ def _closing(summary: RunSummary, resume: str, name: str, store: str) -> str:
         query = f"infosweep query --study {name}{_at(store)}"
         lines.append(
             f'{summary.failed} trials failed; see why: {query} "select error_kind, error, log '
-            f'from failures"\nto run them again: {resume} --failed-only'
+            f'from failures"\nto run them again: {state.resume} --failed-only'
         )
     if _interrupted(summary):
-        lines.append(f"interrupted; to continue: {resume}")
+        lines.append(f"interrupted; {state.kept}; to continue: {state.resume}")
     return "\n".join(lines)
 
 

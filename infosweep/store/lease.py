@@ -146,6 +146,18 @@ class Lease:
         self.lost = False
         self._record = {"run": run_id, **this_process(), "started": now()}
 
+    @property
+    def trouble(self) -> LockedError | None:
+        """An error that names the run that has taken the lease over; None while it is held."""
+        if not self.lost:
+            return None
+        holder = self._read() or {}
+        return LockedError(
+            f"study '{self._study}' was taken over by process {holder.get('pid', '?')} on "
+            f"{holder.get('host', '?')} while this run slept for more than {LOST_AFTER:.0f} s",
+            "leave it to that run: what this one committed is kept; or wait until it has finished, and run again",
+        )
+
     def __enter__(self) -> Lease:
         """Take the lease.
 

@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -64,16 +65,17 @@ def ray_running(address: str | None = None, workers: int | None = None) -> Itera
         _keep_token_private()
         try:
             if address is None:
-                ray.init(
-                    address="local",
-                    num_cpus=workers or usable_cores(),
-                    include_dashboard=False,
-                    object_store_memory=OBJECT_STORE_BYTES,
-                    log_to_driver=False,
-                    logging_level=logging.CRITICAL,
-                    _node_ip_address="127.0.0.1",
-                    _temp_dir=_session_folder(stack),
-                )
+                with _without_sighup():
+                    ray.init(
+                        address="local",
+                        num_cpus=workers or usable_cores(),
+                        include_dashboard=False,
+                        object_store_memory=OBJECT_STORE_BYTES,
+                        log_to_driver=False,
+                        logging_level=logging.CRITICAL,
+                        _node_ip_address="127.0.0.1",
+                        _temp_dir=_session_folder(stack),
+                    )
             else:
                 _knock(address)
                 ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
@@ -82,6 +84,35 @@ def ray_running(address: str | None = None, workers: int | None = None) -> Itera
         stack.callback(ray.shutdown)
         _keep_token_private()
         yield
+
+
+@contextlib.contextmanager
+def _without_sighup() -> Iterator[None]:
+    """Let processes start that a closed terminal does not end: ours drains then, and needs them.
+
+    They inherit the mask; a signal that comes meanwhile reaches us at the end.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def ray_has_ended() -> ClusterError | None:
+    """Return an error where a part of the Ray that was started here is dead."""
+    from ray._private import worker
+
+    node = getattr(worker, "_global_node", None)
+    dead = [] if node is None else [str(kind) for kind, _ in node.dead_processes()]
+    vital = [kind for kind in dead if kind in ("raylet", "gcs_server")]
+    if not vital:
+        return None
+    return ClusterError(
+        f"Ray ended in mid-run: its process '{vital[0]}' is gone",
+        "run again; should it happen often, look for `Out of memory` in `dmesg`, "
+        "or run with `--executor inline`",
+    )
 
 
 def _knock(address: str) -> None:
@@ -124,9 +155,14 @@ def _remove(folder: str) -> None:
     subprocess.run(["sh", "-c", 'rm -rf -- "$0" &', folder], check=False)
 
 
+def token_path() -> Path:
+    """Return where the token of Ray's authentication is."""
+    return Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
+
+
 def _keep_token_private() -> None:
     """Keep the token of Ray's authentication to its owner: Ray writes it with mode 0644."""
-    path = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
+    path = token_path()
     with contextlib.suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if path.exists():

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
+import signal
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,8 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infosweep.errors import UsageError
+from infosweep.sweep.interrupts import Aborted
 from infosweep.sweep.pack import fail_pack, warm_up
-from infosweep.sweep.ray_start import prepare, ray_running, shared_bytecode
+from infosweep.sweep.ray_start import prepare, ray_has_ended, ray_running, shared_bytecode
+from infosweep.sweep.stalls import patience_with
 
 if TYPE_CHECKING:
     from infosweep.plan.trial import Pack
@@ -43,7 +47,7 @@ class Request:
         cpus: cores a pack.
         gpus: GPUs a pack.
         device: of the torch engine.
-        retries: how often a pack is tried again whose worker died.
+        retries: how often a pack is tried again whose worker died, or that stalled.
         extra: columns of further axes and their types.
         address: of a running cluster; None to start one on this machine.
     """
@@ -63,7 +67,7 @@ def run_ray(request: Request, interrupts: Interrupts, progress: Progress) -> Non
     """Run packs through Ray Tune, until all are run or an interrupt drains.
 
     Raises:
-        ClusterError: Ray does not start or answer.
+        ClusterError: Ray does not start or answer, or ends in mid-run.
         UsageError: a pack asks for more than the cluster has.
         StoreError: the store cannot be written.
         Aborted: a second interrupt.
@@ -126,6 +130,7 @@ def _tune(
         held=request.held,
         cpus=request.cpus,
         device=request.device,
+        retries=request.retries,
         extra=request.extra,
         report_every=max(REPORT_EVERY, REPORT_COST * at_once),
         wait_for=str(warm.flag) if request.address is None else None,
@@ -136,7 +141,13 @@ def _tune(
         error = f"the worker process died{times}"
         fail_pack(packs[pack_id], request.held, "WorkerDied", error, log, request.extra)
 
-    watch = Watch(progress, on_death)
+    watch = Watch(
+        progress,
+        on_death,
+        patience={pack_id: patience_with(pack) for pack_id, pack in packs.items()},
+        kill=lambda pack_id: _end_worker(request.held, pack_id),
+        ended=lambda: ray_has_ended() if request.address is None else None,
+    )
     queue = Queue(list(packs), interrupts, watch)
     resources: dict[str, float] = {"cpu": request.cpus}
     if request.gpus:
@@ -158,9 +169,21 @@ def _tune(
             callbacks=[watch],
         ),
     )
-    tuner.fit()
+    try:
+        tuner.fit()
+    except Aborted:
+        if watch.error is None:
+            raise
     if watch.error is not None:
         raise watch.error
+
+
+def _end_worker(held: StudyStore, pack_id: str) -> None:
+    """Kill the worker that claims a pack, if it is on this machine; Ray looks after lost machines itself."""
+    for claim in held.claims():
+        if claim.pack_id == pack_id and claim.host == platform.node() and not claim.is_gone:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(claim.pid, signal.SIGKILL)
 
 
 def _at_once(request: Request) -> int:

@@ -22,6 +22,7 @@ from infosweep.sweep.progress import Progress
 
 if TYPE_CHECKING:
     from infosweep.plan import Pack, Plan
+    from infosweep.store.lease import Lease
     from infosweep.store.store import StudyStore
     from infosweep.study.settings import StudySettings
 
@@ -61,8 +62,8 @@ def run_study(
 ) -> RunSummary:
     """Run what a store lacks of a study; what is done is kept.
 
-    The first Ctrl-C, SIGTERM or SIGHUP finishes the packs that are running, the second aborts; running again
-    continues. Where nothing is to run, Ray is not started.
+    The first Ctrl-C, SIGTERM or SIGHUP finishes the packs that are running, the second aborts, as do 25 s after
+    SIGTERM or SIGHUP; running again continues. Where nothing is to run, Ray is not started.
 
     Args:
         study: the study.
@@ -76,7 +77,7 @@ def run_study(
     Raises:
         UsageError: there is no such executor, or `workers` is less than 1; or a pack asks for more cores than
             there are workers.
-        LockedError: another run is at work on this study.
+        LockedError: another run is at work on this study, or took it over while this one slept.
         LimitError: the study asks for more trials than its limits allow.
         ClusterError: Ray does not start or answer.
         StoreError: the store cannot be written.
@@ -89,7 +90,7 @@ def run_study(
     check_workers(workers)
     workers_here = usable_cores() if workers is None else workers
     held = open_store(store_url, create=True).study(study.name)
-    with held.lease(f"{os.getpid()}-{time.time_ns():x}"):
+    with held.lease(f"{os.getpid()}-{time.time_ns():x}") as lease:
         held.finish_published()
         plan, packs = _what_to_run(study, held, workers_here, failed_only)
         held.save_study(dump_yaml(study))
@@ -101,9 +102,9 @@ def run_study(
                 _check_gpu(study, packs)
             _fix(packs, held)
             if executor == "inline":
-                code = _run_inline(study, packs, held, workers_here, progress)
+                code = _run_inline(study, packs, held, lease, workers_here, progress)
             else:
-                code = _run_ray(study, packs, held, workers, address, progress)
+                code = _run_ray(study, packs, held, lease, workers, address, progress)
         return _summary(plan, packs, held, before, time.monotonic() - started, code)
 
 
@@ -153,31 +154,38 @@ def _fix(packs: list[Pack], held: StudyStore) -> None:
 
 
 def _run_inline(
-    study: StudySettings, packs: list[Pack], held: StudyStore, workers: int, show: bool
+    study: StudySettings,
+    packs: list[Pack],
+    held: StudyStore,
+    lease: Lease,
+    workers: int,
+    show: bool,
 ) -> int:
     from infosweep.sweep.inline import run_inline
 
     progress = Progress(packs, workers, show="auto" if show else "nothing")
-    with progress, Interrupts(progress.say) as interrupts:
+    with progress, Interrupts(progress.say, lambda: lease.trouble) as interrupts:
         try:
             run_inline(
                 packs,
                 held,
                 workers=workers,
                 device=_device(study),
+                retries=study.retries,
                 extra=_extra_types(study),
                 interrupts=interrupts,
                 progress=progress,
             )
         except Aborted:
             _reraise_ctrl_c(interrupts)
-    return interrupts.exit_code
+    return _code(interrupts)
 
 
 def _run_ray(
     study: StudySettings,
     packs: list[Pack],
     held: StudyStore,
+    lease: Lease,
     workers: int | None,
     address: str | None,
     show: bool,
@@ -198,11 +206,18 @@ def _run_ray(
         address=address,
     )
     progress = Progress(packs, workers_here, show="auto" if show else "nothing")
-    with progress, Interrupts(progress.say) as interrupts:
+    with progress, Interrupts(progress.say, lambda: lease.trouble) as interrupts:
         try:
             run_ray(request, interrupts, progress)
         except Aborted:
             _reraise_ctrl_c(interrupts)
+    return _code(interrupts)
+
+
+def _code(interrupts: Interrupts) -> int:
+    """Return the exit code so far; raise what made the run drain, other than a signal."""
+    if interrupts.error is not None:
+        raise interrupts.error
     return interrupts.exit_code
 
 

@@ -30,6 +30,7 @@ class Shared:
         held: the study's part of the store.
         cpus: threads a pack.
         device: of the torch engine.
+        retries: how often networks that stall are started anew.
         extra: columns of further axes and their types.
         report_every: seconds between reports to Tune.
         wait_for: file on this machine that is there once the kernels are compiled; None not to wait.
@@ -39,6 +40,7 @@ class Shared:
     held: StudyStore
     cpus: int
     device: str
+    retries: int
     extra: Mapping[str, str]
     report_every: float
     wait_for: str | None
@@ -106,6 +108,7 @@ class _Run:
                 shared.held,
                 cpus=shared.cpus,
                 device=shared.device,
+                retries=shared.retries,
                 extra=shared.extra,
                 on_progress=self._take,
                 stop=self.stop,

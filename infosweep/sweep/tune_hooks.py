@@ -10,6 +10,9 @@ from ray import tune
 from ray.tune.search import Searcher
 
 from infosweep.errors import InfosweepError
+from infosweep.sweep.interrupts import Aborted
+from infosweep.sweep.stalls import StallClock
+from infosweep.units import format_duration
 
 if TYPE_CHECKING:
     from ray.tune.experiment import Trial
@@ -26,16 +29,60 @@ class _NotKept:
 
 
 class Watch(_NotKept, tune.Callback):
-    """Passes progress on, keeps the first error, and tells of packs whose workers died.
+    """Passes progress on, keeps the first error, ends workers that fell silent, and tells of those that died.
+
+    Args:
+        progress: of the run.
+        on_death: told the pack and the log of a worker that died once too often.
+        patience: pack -> seconds that its worker may be silent.
+        kill: ends the worker of a pack; Tune then tries the pack again.
+        ended: asks whether Ray itself has ended.
 
     Attributes:
-        error: what a worker could not get over, such as a store that cannot be written.
+        error: what a worker, or Ray, could not get over, such as a store that cannot be written.
     """
 
-    def __init__(self, progress: Progress, on_death: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        progress: Progress,
+        on_death: Callable[[str, str], None],
+        *,
+        patience: Mapping[str, float],
+        kill: Callable[[str], None],
+        ended: Callable[[], InfosweepError | None],
+    ) -> None:
         self.error: Exception | None = None
         self._progress = progress
         self._on_death = on_death
+        self._patience = patience
+        self._kill = kill
+        self._ended = ended
+        self._silent: dict[str, StallClock] = {}
+
+    def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
+        """Look after Ray and the workers; Tune calls this several times a second.
+
+        Raises:
+            Aborted: Ray has ended. It would end this process too, within seconds.
+        """
+        ended = self._ended()
+        if ended is not None:
+            self.error = ended
+            raise Aborted
+        for trial in trials:
+            pack_id = pack_id_of(trial)
+            if trial.status != "RUNNING":
+                self._silent.pop(pack_id, None)
+            elif self._clock_of(pack_id).has_run_out():
+                self._progress.say(
+                    f"pack {pack_id}: its worker has been silent for "
+                    f"{format_duration(self._patience[pack_id])}; ending it"
+                )
+                self._kill(pack_id)
+                self._silent[pack_id].moved()
+
+    def _clock_of(self, pack_id: str) -> StallClock:
+        return self._silent.setdefault(pack_id, StallClock(self._patience[pack_id]))
 
     def on_trial_result(
         self,
@@ -46,6 +93,7 @@ class Watch(_NotKept, tune.Callback):
         **info: Any,
     ) -> None:
         """Take what a pack reports."""
+        self._clock_of(result["progress"].pack_id).moved()
         self._progress.take(result["progress"])
         if result["error"] is not None and self.error is None:
             self.error = result["error"]
