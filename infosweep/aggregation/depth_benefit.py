@@ -46,10 +46,10 @@ from infosweep.aggregation.statistics import (
 )
 from infosweep.aggregation.strata import (
     along,
+    compared,
     describe,
     first_variant,
     held,
-    same_batches,
     variants,
 )
 from infosweep.aggregation.times import restricted, time_to
@@ -117,22 +117,25 @@ class Claim:
     note: str
     shallow: tuple[Cell, ...] = ()
     deep: tuple[Cell, ...] = ()
+    n_left_out: int = 0
 
 
-def claim(times: Times, cells: Sequence[Cell], unit: Callable[[Cell], PerSeed]) -> Claim:
+def claim(
+    grid: Grid, times: Times, cells: Sequence[Cell], unit: Callable[[Cell], PerSeed]
+) -> Claim:
     """Judge C8 at the largest train_size and lowest label_noise, mean over batch sizes.
 
     Supported if min(tau, E) at the smallest minus the greatest depth has its interval above 0 and times fall
     with depth (Page's p <= .05); contradicted if the interval lies below 0.
     """
     base = held(cells, train_size=True, label_noise=False)
-    groups = same_batches(along(base, "depth"))
+    same = compared(grid, along(base, "depth"), unit)
+    groups = same.groups
     if not base:
         return Claim(NOTHING, NO_TREND, "undecided", NOTHING_TO_LEARN)
     if len(groups) < 2:
-        return Claim(
-            NOTHING, NO_TREND, "undecided", "one depth: add others to compare", groups[0], groups[0]
-        )
+        one = groups[0] if groups else ()
+        return Claim(NOTHING, NO_TREND, "undecided", "one depth: add others to compare", one, one)
     by_depth = [mean_over([unit(cell) for cell in group]) for group in groups]
     shallow, deep = by_depth[0], by_depth[-1]
     effect = t_interval(paired(shallow, deep)[1])
@@ -150,7 +153,8 @@ def claim(times: Times, cells: Sequence[Cell], unit: Callable[[Cell], PerSeed]) 
         said.append("times do not fall steadily with depth (Page's test)")
     elif verdict == "undecided" and not any(said):
         said.append("the interval of the difference holds 0")
-    return Claim(effect, trend, verdict, notes(*said), groups[0], groups[-1])
+    said.append(same.note)
+    return Claim(effect, trend, verdict, notes(*said), groups[0], groups[-1], same.n_left_out)
 
 
 def main_times(grid: Grid) -> Times:
@@ -209,13 +213,13 @@ def _claim_row(
     h_y: float | None,
 ) -> dict[str, Any]:
     cells = first_variant(grid, learning)
-    result = claim(main, cells, main.restricted)
-    judged = {times.name: claim(times, cells, times.restricted).verdict for times in others}
-    judged[OPERATIONS] = claim(main, cells, main.operations).verdict
+    result = claim(grid, main, cells, main.restricted)
+    judged = {times.name: claim(grid, times, cells, times.restricted).verdict for times in others}
+    judged[OPERATIONS] = claim(grid, main, cells, main.operations).verdict
     for name, variant in variants(grid, learning)[1:]:
-        judged[name] = claim(main, variant, main.restricted).verdict
-    beside = claim(accuracy, cells, accuracy.restricted)
-    operations = claim(main, cells, main.operations)
+        judged[name] = claim(grid, main, variant, main.restricted).verdict
+    beside = claim(grid, accuracy, cells, accuracy.restricted)
+    operations = claim(grid, main, cells, main.operations)
     ends = (*result.shallow, *result.deep)
     planned = max((cell.n_planned for cell in ends), default=0)
     where = describe(grid, ends, "depth")
@@ -231,7 +235,7 @@ def _claim_row(
         "counter_test": COUNTER_TEST,
         "unit": "epochs",
         "margin": 0.0,
-        "n_left_out": planned - result.effect.n,
+        "n_left_out": planned - result.effect.n + result.n_left_out,
         "note": notes(
             _missing(main, h_y) if learning else "",
             result.note,

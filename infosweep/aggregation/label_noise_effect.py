@@ -1,8 +1,9 @@
 """Label noise (C1): networks fit random labels to the last one, and then know nothing about new examples.
 
 The claim's row asks for a training accuracy on the given labels of at least .99 at label_noise 1, with a test
-accuracy within .02 of chance (Zhang et al. 2017). Its cells give what each level of noise costs in test
-accuracy on true labels, and the row the rank correlation of both.
+accuracy within .02 of chance (Zhang et al. 2017), and the cells at label_noise 1 likewise. Cells of less noise
+belong to no claim: they give what that noise costs in test accuracy on true labels, and the claim's row the
+rank correlation of both.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from infosweep.aggregation.grid import Cell, Grid
 from infosweep.aggregation.rows import (
     Judged,
     Verdict,
+    agree,
     cell_row,
     few_seeds,
     interval_columns,
@@ -29,8 +31,12 @@ from infosweep.aggregation.statistics import (
     MIN_SEEDS,
     NO_TREND,
     NOTHING,
+    ROUNDING,
+    SHARE,
     Interval,
+    PerSeed,
     Trend,
+    clipped,
     complete,
     mean_over,
     page_trend,
@@ -39,16 +45,17 @@ from infosweep.aggregation.statistics import (
 )
 from infosweep.aggregation.strata import (
     along,
+    compared,
     describe,
     first_variant,
     held,
-    same_batches,
     variants,
 )
 
 FITTED = 0.99
 NEAR_CHANCE = 0.02
-TOO_SMALL = "the claim is about networks that could memorise, and here there are"
+NOT_CHANCE = "the test accuracy is not within .02 of chance"
+NO_CLAIM = "what noise below 1 costs belongs to no claim"
 LAST = "the last checkpoint instead of the end window"
 COUNTER_TEST = f"test accuracy at label_noise 1 against chance; {LAST}"
 REFERENCE = "the level that others are compared with"
@@ -64,57 +71,65 @@ class Claim:
     test: Interval
     verdict: Verdict
     note: str
+    n_left_out: int = 0
 
 
-def random_cells(cells: Sequence[Cell]) -> tuple[Cell, ...]:
+def random_cells(cells: Sequence[Cell]) -> list[Cell]:
     """Return the cells that C1 rests on: label_noise 1, deepest, all batch sizes.
 
     The claim is about networks that could memorise: the largest train_size of those with at least as many
     parameters as examples; where none has, the smallest train_size.
     """
     controls = held([cell for cell in cells if cell.is_control], depth=True)
-    able = [cell for cell in controls if cell.n_parameters >= cell.trial.n_fit]
-    chosen = held(able, train_size=True) if able else held(controls, train_size=False)
-    return same_batches([chosen])[0] if chosen else ()
+    able = [cell for cell in controls if _able(cell)]
+    return held(able, train_size=True) if able else held(controls, train_size=False)
+
+
+def _able(cell: Cell) -> bool:
+    return cell.n_parameters >= cell.trial.n_fit
+
+
+def near_chance(grid: Grid, test: Interval) -> bool:
+    """Whether a test accuracy lies within .02 of chance."""
+    return abs(test.mean - 1 / grid.study.task.n_classes) <= NEAR_CHANCE + ROUNDING
 
 
 def claim(grid: Grid, given: Ends, true: Ends, cells: Sequence[Cell]) -> Claim:
-    """Judge C1 by both intervals; the train accuracy's margin .99 counts as reached at .99."""
+    """Judge C1 by the training accuracy's interval against .99, support only with a test accuracy near chance.
+
+    The margin counts as reached at .99.
+    """
     chosen = random_cells(cells)
     if not chosen:
         return Claim((), NOTHING, NOTHING, "undecided", ADD)
-    train = t_interval(mean_over([given.of(cell) for cell in chosen])[1], FITTED)
-    test = t_interval(mean_over([true.of(cell) for cell in chosen])[1])
-    chance = 1 / grid.study.task.n_classes
-    n = min(train.n, test.n)
-    able = chosen[0].n_parameters >= chosen[0].trial.n_fit
-    if n < MIN_SEEDS:
-        return Claim(chosen, train, test, "undecided", few_seeds(n))
-    if train.high < FITTED and not able:
-        size = f"{chosen[0].n_parameters} parameters for {chosen[0].trial.n_fit} examples"
-        return Claim(
-            chosen,
-            train,
-            test,
-            "undecided",
-            f"too few to memorise: {size}; the claim is about larger networks",
-        )
-    if train.high < FITTED:
-        return Claim(
-            chosen, train, test, "contradicted", "random labels were not fitted in this many epochs"
-        )
-    if test.low > chance + NEAR_CHANCE or test.high < chance - NEAR_CHANCE:
-        return Claim(chosen, train, test, "contradicted", "test accuracy differs from chance")
-    if train.low < FITTED:
-        return Claim(
-            chosen, train, test, "undecided", "the interval of the training accuracy holds .99"
-        )
-    if test.low < chance - NEAR_CHANCE or test.high > chance + NEAR_CHANCE:
-        wide = (
-            f"the interval of the test accuracy is wider than chance +- {NEAR_CHANCE:g}: add seeds"
-        )
-        return Claim(chosen, train, test, "undecided", wide)
-    return Claim(chosen, train, test, "supported", "")
+
+    def both(cell: Cell) -> PerSeed:
+        return paired(given.of(cell), true.of(cell))
+
+    same = compared(grid, [chosen], both)
+    cells = same.groups[0]
+    train = clipped(t_interval(mean_over([given.of(cell) for cell in cells])[1], FITTED), SHARE)
+    test = clipped(t_interval(mean_over([true.of(cell) for cell in cells])[1]), SHARE)
+    verdict: Verdict = "undecided"
+    if (n := min(train.n, test.n)) < MIN_SEEDS:
+        said = few_seeds(n)
+    elif train.high < FITTED:
+        verdict, said = "contradicted", "random labels were not fitted in this many epochs"
+    elif train.low < FITTED:
+        said = "the interval of the training accuracy holds .99"
+    elif not near_chance(grid, test):
+        said = NOT_CHANCE
+    else:
+        verdict, said = "supported", ""
+    first = chosen[0].trial
+    few = (
+        ""
+        if _able(chosen[0])
+        else f"{chosen[0].n_parameters:,} parameters cannot memorise {first.n_fit:,} labels"
+    )
+    return Claim(
+        cells, train, test, verdict, notes(said, few, agree(train), same.note), same.n_left_out
+    )
 
 
 def rows(grid: Grid) -> pd.DataFrame:
@@ -136,7 +151,7 @@ def rows(grid: Grid) -> pd.DataFrame:
     for name, cells in variants(grid, grid.cells)[1:]:
         if claim(grid, given, true, cells).verdict != result.verdict:
             flips.append(name)
-    trend, compared = _trend(true, first)
+    trend, compared = _trend(grid, true, first)
     n = min(result.train.n, result.test.n)
     where = describe(grid, result.cells, "")
     row = {
@@ -151,7 +166,9 @@ def rows(grid: Grid) -> pd.DataFrame:
         "counter_test": COUNTER_TEST,
         "unit": "accuracy",
         "margin": FITTED,
-        "n_left_out": max((cell.n_planned for cell in result.cells), default=0) - n,
+        "n_left_out": max((cell.n_planned for cell in result.cells), default=0)
+        - n
+        + result.n_left_out,
         "note": notes(
             result.note,
             NO_END if given.recorded and not given else "",
@@ -163,12 +180,13 @@ def rows(grid: Grid) -> pd.DataFrame:
         "trend_p": trend.p,
         "trend_at": describe(grid, [cell for group in compared for cell in group], "label_noise"),
     }
-    return table("label_noise_effect", "C1", [row, *_cell_rows(grid, given, true, last[1], parts)])
+    return table("label_noise_effect", "C1", [row, *_cell_rows(grid, given, true, last, parts)])
 
 
-def _trend(true: Ends, cells: Sequence[Cell]) -> tuple[Trend, Sequence[Sequence[Cell]]]:
+def _trend(grid: Grid, true: Ends, cells: Sequence[Cell]) -> tuple[Trend, Sequence[Sequence[Cell]]]:
     """Test whether end test accuracy on true labels falls with noise, at the largest train_size, deepest."""
-    groups = same_batches(along(held(cells, train_size=True, depth=True), "label_noise"))
+    by_noise = along(held(cells, train_size=True, depth=True), "label_noise")
+    groups = compared(grid, by_noise, true.of).groups
     if len(groups) < 2:
         return NO_TREND, groups
     means = [mean_over([true.of(cell) for cell in group]) for group in groups]
@@ -178,26 +196,24 @@ def _trend(true: Ends, cells: Sequence[Cell]) -> tuple[Trend, Sequence[Sequence[
 
 
 def _cell_rows(
-    grid: Grid, given: Ends, true: Ends, last: Ends, parts: Mapping[str, Ends]
+    grid: Grid, given: Ends, true: Ends, last: tuple[Ends, Ends], parts: Mapping[str, Ends]
 ) -> list[dict[str, Any]]:
-    quietest = {cell: _quietest(grid, cell) for cell in grid.cells}
-    judged, at_last = _judge(true, quietest), _judge(last, quietest)
+    lost = _lost(grid, true)
+    judged = {**_judge_cost(grid, lost), **_judge_random(grid, given, true)}
+    at_last = {**_judge_cost(grid, _lost(grid, last[1])), **_judge_random(grid, *last)}
     out = []
     for cell in grid.cells:
-        test = t_interval(true.of(cell)[1])
+        test, train = t_interval(true.of(cell)[1]), t_interval(given.of(cell)[1])
+        unit = "accuracy" if cell.is_control else "accuracy lost"
+        given_text = {"counter_test": COUNTER_TEST, "unit": unit}
         row = {
-            **cell_row(
-                grid,
-                cell,
-                judged,
-                {LAST: at_last},
-                test.n,
-                counter_test=COUNTER_TEST,
-                unit="accuracy",
-            ),
+            **cell_row(grid, cell, judged, {LAST: at_last}, test.n, **given_text),
+            "margin": FITTED if cell.is_control else 0.0,
+            "claim": "C1" if cell.is_control else None,
             "chance": 1 / grid.study.task.n_classes,
-            **interval_columns("test_accuracy", test),
-            **interval_columns("train_accuracy", t_interval(given.of(cell)[1])),
+            **interval_columns("test_accuracy", test, SHARE),
+            **interval_columns("train_accuracy", train, SHARE),
+            **interval_columns("accuracy_lost", lost[cell] or NOTHING),
             **{
                 f"train_{name}_accuracy": t_interval(ends.of(cell)[1]).mean
                 for name, ends in parts.items()
@@ -209,15 +225,33 @@ def _cell_rows(
     return out
 
 
-def _judge(true: Ends, quietest: Mapping[Cell, Cell]) -> dict[Cell, Judged]:
-    """Judge what noise costs in test accuracy on true labels."""
-    effects = [
-        None if least is cell else t_interval(paired(true.of(least), true.of(cell))[1])
+def _lost(grid: Grid, true: Ends) -> dict[Cell, Interval | None]:
+    """Return what noise costs in test accuracy on true labels; None for the level that others are compared with."""
+    quietest = {cell: _quietest(grid, cell) for cell in grid.cells}
+    return {
+        cell: None if least is cell else t_interval(paired(true.of(least), true.of(cell))[1])
         for cell, least in quietest.items()
-    ]
-    return judge_cells(
-        list(quietest), effects, [REFERENCE if each is None else "" for each in effects]
-    )
+    }
+
+
+def _judge_cost(grid: Grid, lost: Mapping[Cell, Interval | None]) -> dict[Cell, Judged]:
+    """Test what noise below 1 costs; that belongs to no claim, so there is no verdict."""
+    cells = [cell for cell in grid.cells if not cell.is_control]
+    effects = [lost[cell] for cell in cells]
+    return judge_cells(cells, effects, [REFERENCE if e is None else NO_CLAIM for e in effects])
+
+
+def _judge_random(grid: Grid, given: Ends, true: Ends) -> dict[Cell, Judged]:
+    """Judge the cells at label_noise 1 as the claim is: training accuracy against .99, test accuracy near chance."""
+    cells = [cell for cell in grid.cells if cell.is_control]
+    effects: list[Interval | None] = []
+    against: list[str] = []
+    for cell in cells:
+        train, test = t_interval(given.of(cell)[1], FITTED), t_interval(true.of(cell)[1])
+        effects.append(clipped(train, SHARE))
+        fits = train.n >= MIN_SEEDS and train.mean > FITTED
+        against.append(NOT_CHANCE if fits and not near_chance(grid, test) else "")
+    return judge_cells(cells, effects, against, FITTED)
 
 
 def _quietest(grid: Grid, cell: Cell) -> Cell:

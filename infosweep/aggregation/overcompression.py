@@ -49,10 +49,10 @@ from infosweep.aggregation.statistics import (
 )
 from infosweep.aggregation.strata import (
     along,
+    compared,
     describe,
     first_variant,
     held,
-    same_batches,
     variants,
 )
 from infosweep.study.settings import estimator_id
@@ -71,7 +71,6 @@ class Measure:
     def __init__(self, name: str, test: Mapping[Cell, Curve], train: Mapping[Cell, Curve]) -> None:
         self.name = name
         self.recorded = bool(test)
-        self.train_recorded = bool(train)
         self.test = _drops(test)
         self.train = _drops(train)
 
@@ -138,6 +137,8 @@ class Claim:
     trend: Trend
     verdict: Verdict
     note: str
+    cells: tuple[Cell, ...] = ()
+    n_left_out: int = 0
 
 
 def claim(grid: Grid, measure: Measure, cells: Sequence[Cell]) -> Claim:
@@ -152,11 +153,18 @@ def claim(grid: Grid, measure: Measure, cells: Sequence[Cell]) -> Claim:
             NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NO_TREND, "undecided", NOTHING_TO_LEARN
         )
     key = (base[0].axes["depth"], base[0].axes["label_noise"])
-    sizes = same_batches(
-        along([c for c in cells if (c.axes["depth"], c.axes["label_noise"]) == key], "train_size")
+    has_control = all(grid.control_of(cell) is not None for cell in base)
+
+    def value(cell: Cell) -> PerSeed:
+        return measure.effect(grid, cell) if has_control else measure.values(cell, "drop")
+
+    same = compared(
+        grid,
+        along([c for c in cells if (c.axes["depth"], c.axes["label_noise"]) == key], "train_size"),
+        value,
+        "fewer than two seeds finished" + (" (or of its control)" if has_control else ""),
     )
-    smallest = sizes[0]
-    has_control = all(grid.control_of(cell) is not None for cell in smallest)
+    sizes, smallest = same.groups, same.groups[0]
     effect = t_interval(mean_over([measure.effect(grid, cell) for cell in smallest])[1])
     rise = t_interval(mean_over([measure.values(cell, "rise") for cell in smallest])[1])
     train = t_interval(mean_over([measure.values(cell, "drop", "train") for cell in smallest])[1])
@@ -177,24 +185,21 @@ def claim(grid: Grid, measure: Measure, cells: Sequence[Cell]) -> Claim:
             verdict, said = "undecided", [NO_RISE]
         elif verdict == "undecided":
             said = ["the interval of study minus control holds 0"]
-        elif verdict == "supported" and (said := _objections(train, trend, measure)):
+        elif verdict == "supported" and (said := _objections(train, trend)):
             verdict = "undecided"
-    empty = [
-        grid.label(cell)
-        for cell in smallest
-        if measure.test and not measure.values(cell, "drop")[0].size
-    ]
-    said += [f"fewer than two seeds finished at {label}" for label in empty]
-    return Claim(effect, rise, drop, control, train, trend, verdict, notes(*said))
+    said = notes(*said, same.note)
+    return Claim(
+        effect, rise, drop, control, train, trend, verdict, said, smallest, same.n_left_out
+    )
 
 
-def _objections(train: Interval, trend: Trend, measure: Measure) -> list[str]:
+def _objections(train: Interval, trend: Trend) -> list[str]:
     said = []
     if trend.n_columns < 2:
         said.append("one train_size: no trend over data can be tested; add others")
     elif not trend.p <= ALPHA:
         said.append("drops do not shrink with more data (Page's test)")
-    if not measure.train_recorded:
+    if not train.n:
         said.append("the training examples were not recorded (split train)")
     elif train.low > 0:
         said.append("the training examples show a drop too: the network unlearns them")
@@ -236,7 +241,6 @@ def _claim_row(
     for name, others in variants(grid, learning)[1:]:
         if claim(grid, main, others).verdict != result.verdict:
             flips.append(name)
-    base = held(cells, train_size=False, depth=True, label_noise=False)
     softmax, hidden = (
         judged.get(measure.name) or claim(grid, measure, cells) for measure in binned
     )
@@ -259,11 +263,13 @@ def _claim_row(
         "counter_test": COUNTER_TEST,
         "unit": "bits",
         "margin": 0.0,
-        "n_left_out": max((cell.n_planned for cell in base), default=0) - result.effect.n,
+        "n_left_out": max((cell.n_planned for cell in result.cells), default=0)
+        - result.effect.n
+        + result.n_left_out,
         "note": notes(
             result.note,
             SATURATION if saturates else "",
-            f"at {where}" if (where := describe(grid, base, "")) else "",
+            f"at {where}" if (where := describe(grid, result.cells, "")) else "",
         ),
         "measure": main.name,
         **_beside(result.drop, result.control, result.train, result.rise),
@@ -279,7 +285,8 @@ def _claim_row(
 
 def _depth_trend(grid: Grid, measure: Measure, cells: Sequence[Cell]) -> Trend:
     """Test whether drops grow with depth at the smallest train_size and lowest label_noise."""
-    groups = same_batches(along(held(cells, train_size=False, label_noise=False), "depth"))
+    base = along(held(cells, train_size=False, label_noise=False), "depth")
+    groups = compared(grid, base, lambda cell: measure.effect(grid, cell)).groups
     return page_trend(
         complete([mean_over([measure.effect(grid, c) for c in group]) for group in groups])[1]
     )

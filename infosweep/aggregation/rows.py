@@ -9,7 +9,15 @@ import numpy as np
 import pandas as pd
 
 from infosweep.aggregation.grid import Cell, Grid, format_value
-from infosweep.aggregation.statistics import ALPHA, MIN_SEEDS, NOTHING, Interval, holm
+from infosweep.aggregation.statistics import (
+    ALPHA,
+    MIN_SEEDS,
+    NOTHING,
+    Bounds,
+    Interval,
+    clipped,
+    holm,
+)
 from infosweep.study.settings import FOUR_AXES
 
 Row = dict[str, Any]
@@ -78,14 +86,18 @@ class Judged(NamedTuple):
 
 
 def judge_cells(
-    cells: Sequence[Cell], effects: Sequence[Interval | None], against: Sequence[str]
+    cells: Sequence[Cell],
+    effects: Sequence[Interval | None],
+    against: Sequence[str],
+    margin: float = 0.0,
 ) -> dict[Cell, Judged]:
-    """Judge the cells of a finding by Holm's p <= .05 and the sign of the effect.
+    """Judge the cells of a finding by Holm's p <= .05 and the sign of effect - margin.
 
     Args:
         cells: the cells.
-        effects: of each cell, its t test against 0 included; None where a cell is not compared.
+        effects: of each cell, its t test against the margin included; None where a cell is not compared.
         against: of each cell, what stands against a verdict; '' where nothing does.
+        margin: what effects are held against.
 
     Cells that are not compared or have fewer than 6 seeds stay out of the family; those with something against
     a verdict stay in, since what stands against it is known only from the data.
@@ -97,7 +109,7 @@ def judge_cells(
         said = note or ("" if effect is None else few_seeds(shown.n))
         verdict: Verdict = "undecided"
         if not said and p <= ALPHA:
-            verdict = "supported" if shown.mean > 0 else "contradicted"
+            verdict = "supported" if shown.mean > margin else "contradicted"
         elif not said:
             said = NOT_CLEAR
         judged[cell] = Judged(verdict, p, shown, said)
@@ -139,7 +151,7 @@ def cell_row(
         "unit": given["unit"],
         "margin": 0.0,
         "n_left_out": missing,
-        "note": notes(note, given.get("note", ""), left_out(missing)),
+        "note": notes(note, given.get("note", ""), agree(effect), left_out(missing)),
     }
 
 
@@ -149,6 +161,13 @@ def few_seeds(n: int) -> str:
         return ""
     seeds = "no seed has" if n == 0 else ("one seed has" if n == 1 else f"{n} seeds have")
     return f"{seeds} finished here; {MIN_SEEDS} are needed"
+
+
+def agree(interval: Interval) -> str:
+    """Say where all seeds have the same value, so that no interval is to be expected; empty elsewhere."""
+    return (
+        f"all {interval.n} seeds agree" if interval.n > 1 and interval.low == interval.high else ""
+    )
 
 
 def left_out(n: int) -> str:
@@ -161,8 +180,12 @@ def notes(*parts: str) -> str:
     return "; ".join(dict.fromkeys(part for part in parts if part))
 
 
-def interval_columns(name: str, interval: Interval) -> dict[str, float]:
-    """Return `{name}`, `{name}_low`, `{name}_high` of an interval."""
+def interval_columns(
+    name: str, interval: Interval, bounds: Bounds | None = None
+) -> dict[str, float]:
+    """Return `{name}`, `{name}_low`, `{name}_high` of an interval, its ends within `bounds`."""
+    if bounds is not None:
+        interval = clipped(interval, bounds)
     return {name: interval.mean, f"{name}_low": interval.low, f"{name}_high": interval.high}
 
 
@@ -175,7 +198,10 @@ def cell_columns(grid: Grid, cell: Cell) -> dict[str, Any]:
 
 
 def table(finding: str, claim: str | None, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Make a finding's table: the columns that all findings have, then its own, in a fixed order and type."""
+    """Make a finding's table: the columns that all findings have, then its own, in a fixed order and type.
+
+    A row that belongs to another claim than the table's, or to none, says so under `claim`.
+    """
     further = list(dict.fromkeys(name for row in rows for name in row if name not in COLUMNS))
     columns: dict[str, pd.Series] = {}
     for name in (*COLUMNS, *further):
@@ -183,7 +209,7 @@ def table(finding: str, claim: str | None, rows: Sequence[Mapping[str, Any]]) ->
         if name == "finding":
             values = [finding] * len(rows)
         elif name == "claim":
-            values = [claim] * len(rows)
+            values = [row.get("claim", claim) for row in rows]
         columns[name] = _column(name, values)
     return pd.DataFrame(columns)
 

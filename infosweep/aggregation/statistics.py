@@ -8,7 +8,7 @@ as blocks; Holm (1979) keeps the family-wise error of the cells of one finding.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -40,13 +40,19 @@ class Interval:
     n: int
 
 
+# What a quantity can be at all: shares and accuracies, rank correlations.
+Bounds = tuple[float, float]
+SHARE: Bounds = (0.0, 1.0)
+CORRELATION: Bounds = (-1.0, 1.0)
+
 NOTHING = Interval(np.nan, np.nan, np.nan, np.nan, 0)
 
 
 def t_interval(values: ArrayLike, margin: float = 0.0) -> Interval:
     """Return mean, 95 % t interval and two-sided p against `margin` of per-seed values (seeds,).
 
-    Values that are not finite are left out. With one value the mean alone is known, with none nothing.
+    Values that are not finite are left out. With one value the mean alone is known, with none nothing. Where
+    all agree there is no spread for a t test, and p is the sign test's, 2^(1 - n).
 
     >>> t_interval([1.0, 2.0, 3.0])
     Interval(mean=2.0, low=-0.484..., high=4.484..., p=0.0741..., n=3)
@@ -62,10 +68,22 @@ def t_interval(values: ArrayLike, margin: float = 0.0) -> Interval:
         return Interval(mean, np.nan, np.nan, np.nan, 1)
     se = float(x.std(ddof=1)) / n**0.5
     if se < ROUNDING:
-        return Interval(mean, mean, mean, float(abs(mean - margin) < ROUNDING), n)
+        return Interval(
+            mean, mean, mean, 1.0 if abs(mean - margin) < ROUNDING else 2.0 ** (1 - n), n
+        )
     half = float(special.stdtrit(n - 1, 0.5 + CONFIDENCE / 2)) * se
     p = float(2 * special.stdtr(n - 1, -abs(mean - margin) / se))
     return Interval(mean, mean - half, mean + half, p, n)
+
+
+def clipped(interval: Interval, bounds: Bounds) -> Interval:
+    """Return an interval with its ends within what the quantity can be; NaN stays.
+
+    >>> clipped(Interval(0.9, 0.7, 1.1, 0.01, 8), SHARE).high
+    1.0
+    """
+    low, high = np.clip([interval.low, interval.high], *bounds).tolist()
+    return replace(interval, low=low, high=high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +127,7 @@ def page_trend(values: ArrayLike, *, increasing: bool = True) -> Trend:
     norm = np.sqrt((centred**2).sum(axis=1) * (place**2).sum())
     correlation = np.divide(centred @ place, norm, out=np.zeros(n), where=norm > 0)
     directed = ranks if increasing else ranks[:, ::-1]
-    return Trend(t_interval(correlation), _page_p(directed), k)
+    return Trend(clipped(t_interval(correlation), CORRELATION), _page_p(directed), k)
 
 
 def _ranks(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -207,6 +225,6 @@ def complete(columns: Sequence[PerSeed]) -> PerSeed:
 
 
 def mean_over(columns: Sequence[PerSeed]) -> PerSeed:
-    """Average over cells the seeds that all of them have; a cell without any seed is left out."""
-    seeds, values = complete([column for column in columns if column[0].size])
+    """Average over cells the seeds that all of them have."""
+    seeds, values = complete(columns)
     return seeds, values.mean(axis=1) if values.size else np.empty(0)

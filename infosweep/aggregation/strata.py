@@ -6,26 +6,28 @@ deepest network, ...); further axes at the value written first, their other valu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from infosweep.aggregation.grid import Cell, Grid, extremes, format_value, smallest_first
+from infosweep.aggregation.rows import notes
+from infosweep.aggregation.statistics import PerSeed
 from infosweep.study.settings import FOUR_AXES
 
 
 @dataclass(frozen=True)
-class Stratum:
-    """Cells that are compared along one axis.
+class Compared:
+    """Groups of cells whose means are compared, each over the same batch sizes.
 
     Attributes:
-        axis: the axis that varies.
-        groups: one list of cells per value of the axis, smallest first; each is averaged over.
-        where: what is held fixed, in words.
+        groups: one tuple of cells a group, none of a batch size that was left out.
+        n_left_out: seeds of the batch sizes that were left out.
+        note: which batch sizes were left out, and why; which groups have no seed at all.
     """
 
-    axis: str
     groups: tuple[tuple[Cell, ...], ...]
-    where: str
+    n_left_out: int
+    note: str
 
 
 def variants(grid: Grid, cells: Sequence[Cell]) -> list[tuple[str, list[Cell]]]:
@@ -93,6 +95,41 @@ def same_batches(groups: Sequence[Sequence[Cell]]) -> list[tuple[Cell, ...]]:
                 by_used.setdefault(cell.trial.batch_used, cell)
         kept.append(tuple(by_used.values()))
     return kept
+
+
+def compared(
+    grid: Grid,
+    groups: Sequence[Sequence[Cell]],
+    values: Callable[[Cell], PerSeed],
+    why: str = "no seed has finished",
+) -> Compared:
+    """Leave a batch size out of all groups unless each of them has seeds there, so that like meets like.
+
+    Args:
+        grid: the study.
+        groups: cells to be averaged over, a group each.
+        values: what is averaged, per seed.
+        why: what it means that a cell has no value.
+
+    A group without a seed at any batch size rules nothing out: it has no mean, whatever is left out.
+    """
+    full = same_batches(groups)
+    finished = {cell: bool(values(cell)[0].size) for group in groups for cell in group}
+    alive = [group for group in full if any(finished[cell] for cell in group)]
+    if not alive:
+        return Compared(tuple(full), 0, "")
+    out: dict[object, Cell] = {}
+    for group in alive:
+        for cell in group:
+            if not finished[cell]:
+                out.setdefault(cell.axes["batch_size"], cell)
+    left = [[c for c in group if c.axes["batch_size"] not in out] for group in groups]
+    said = [
+        f"batch_size={format_value(batch)} is left out throughout: {why} at {grid.label(cell)}"
+        for batch, cell in out.items()
+    ]
+    said += [f"{why} at {grid.label(group[0])}" for group in full if group and group not in alive]
+    return Compared(tuple(same_batches(left)), sum(c.n_planned for c in out.values()), notes(*said))
 
 
 def describe(grid: Grid, cells: Sequence[Cell], axis: str) -> str:

@@ -10,6 +10,8 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from infosweep.aggregation.statistics import (
+    SHARE,
+    clipped,
     complete,
     halves,
     holm,
@@ -44,7 +46,19 @@ def test_rounding_is_no_effect():
     found = t_interval(rounding)
     assert (found.low, found.high, found.p) == (0.0, 0.0, 1.0)
     same = t_interval([0.2] * 8)
-    assert (same.low, same.p) == (pytest.approx(0.2), 0.0)
+    assert (same.low, same.p) == (pytest.approx(0.2), stats.binomtest(8, 8).pvalue)
+    assert t_interval([0.2] * 8, margin=0.2).p == 1.0
+
+
+def test_no_interval_leaves_what_is_possible():
+    found = page_trend([[1, 2, 3]] * 7 + [[3, 2, 1]])
+    assert found.correlation.mean == 0.75
+    assert found.correlation.high == 1.0
+    assert found.correlation.low < 0.75
+    wide = clipped(t_interval([1.0, 1.0, 0.9, 1.0, 1.0, 1.0]), SHARE)
+    assert wide.high == 1.0
+    assert wide.low < wide.mean < 1.0
+    assert np.isnan(clipped(t_interval([0.5]), SHARE).low)
 
 
 @pytest.mark.parametrize("n", [6, 8, 30])
@@ -140,5 +154,6 @@ def test_seeds_are_matched_not_places():
     assert both.tolist() == [1, 5]
     assert values.tolist() == [[10.0, 1.0], [50.0, 5.0]]
     nothing = (np.empty(0, int), np.empty(0))
-    assert mean_over([a, nothing, b])[1].tolist() == [5.5, 27.5]
+    assert mean_over([a, b])[1].tolist() == [5.5, 27.5]
+    assert mean_over([a, nothing, b])[1].size == 0  # a mean over fewer cells is another quantity
     assert mean_over([nothing])[1].size == 0
