@@ -43,8 +43,9 @@ class Study:
             StudyError: with every fault that was found.
         """
         from infosweep.study import study_from_mapping
+        from infosweep.sweep.look import LookHere
 
-        self.settings: StudySettings = study_from_mapping(fields)
+        self.settings: StudySettings = study_from_mapping(fields, look=LookHere("."))
 
     @classmethod
     def load(cls, path: Location, overrides: Sequence[str] = ()) -> Study:
@@ -55,8 +56,9 @@ class Study:
             StudyError: with every fault that was found, each with its place and how to mend it.
         """
         from infosweep.study import load_study
+        from infosweep.sweep.look import LookHere
 
-        return cls._of(load_study(path, tuple(overrides)))
+        return cls._of(load_study(path, tuple(overrides), LookHere(Path(path).parent)))
 
     @classmethod
     def _of(cls, settings: StudySettings) -> Study:
@@ -76,13 +78,22 @@ class Study:
             StudyError: the changed study is not valid.
         """
         from infosweep.study import study_from_mapping, study_to_mapping
+        from infosweep.sweep.look import LookHere
 
         fields = dict(study_to_mapping(self.settings))
         for key, value in changes.items():
             before = fields.get(key)
-            merge = isinstance(before, Mapping) and isinstance(value, Mapping)
-            fields[key] = {**(before or {}), **value} if merge else value
-        return type(self)._of(study_from_mapping(fields))
+            if isinstance(before, Mapping) and isinstance(value, Mapping):
+                if value.get("kind", before.get("kind")) != before.get("kind"):
+                    before = {name: each for name, each in before.items() if name != "found"}
+                fields[key] = {**before, **value}
+            else:
+                fields[key] = value
+        folders = [
+            getattr(part, "folder", "") for part in (self.settings.task, self.settings.model)
+        ]
+        look = LookHere(next(filter(None, folders), "."))
+        return type(self)._of(study_from_mapping(fields, look=look))
 
     def to_yaml(self) -> str:
         """Return the study as a file that `load` reads."""
@@ -144,7 +155,9 @@ class Study:
             StoreError: the store cannot be written.
         """
         from infosweep.sweep import run_study
+        from infosweep.sweep.look import look_again
 
+        look_again(self.settings)
         summary = run_study(
             self.settings,
             str(store),

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from infosweep.aggregation.frames import Frames
 from infosweep.plan.trials import trials_of
 from infosweep.study import axis_column
-from infosweep.study.settings import FOUR_AXES, n_parameters
+from infosweep.study.settings import FOUR_AXES
 
 if TYPE_CHECKING:
     from infosweep.plan.trial import Scalar, Trial
@@ -54,7 +54,7 @@ class Cell:
     @property
     def n_parameters(self) -> int:
         """Weights and biases of the cell's networks."""
-        return n_parameters(self.trial.layer_widths)
+        return self.trial.n_parameters
 
     @property
     def epochs(self) -> float:

@@ -74,7 +74,11 @@ def _lines(planned: Plan, facts: dict[str, Any]) -> list[tuple[str, str]]:
         trials += f"; {facts['other']} in the store are not part of this study"
     lines = [
         ("study", facts["study"]),
-        *(("axis", f"{name} {_values(values)}") for name, values in planned.study.axes.items()),
+        *(
+            ("axis", f"{name} {_values(values)}")
+            for name, values in planned.study.axes.items()
+            if values != (None,)  # a network of the user's own has no depth
+        ),
         ("cells", f"{facts['cells']} x {len(planned.study.seeds)} seeds"),
         ("trials", trials),
     ]

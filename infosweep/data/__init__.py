@@ -1,7 +1,8 @@
 """What is learned: tasks, splits and subsets, corruption of labels.
 
 A task is one file with `make() -> (inputs (n, d) float32, labels (n,) int64)`, its own test split last;
-its settings class in study/settings.py, which states its shape; and a line in `_make` below.
+its settings class in study/tasks.py, which states its shape; and a line in `_make` below. One of the user's
+own is a function that a study names: see own.py.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from infosweep.data.problem import Problem, Task, make_problem
 from infosweep.errors import UsageError
-from infosweep.study.settings import TASKS, AnyTask
+from infosweep.study.settings import TASKS, AnyTask, OwnTaskSettings
 
 __all__ = ["Problem", "Task", "load_task", "make_problem"]
 
@@ -33,6 +34,10 @@ def load_task(task: AnyTask | str) -> Task:
     >>> load_task("binary12").inputs.shape
     (4096, 12)
     """
+    if isinstance(task, OwnTaskSettings):
+        from infosweep.data import own
+
+        return own.load(task)
     if not isinstance(task, str):
         with _LOCK:  # threads of one process would make it several times at once
             return _load(task.kind)

@@ -40,8 +40,8 @@ class Measurer:
         )
         widths = trial.layer_widths[1:]
         layers = [
-            (number, f"hidden {number}" if number < len(widths) else "softmax", width)
-            for number, width in enumerate(widths, 1)
+            (number, name, width)
+            for number, (name, width) in enumerate(zip(trial.layer_names, widths, strict=True), 1)
         ]
         recorded = trial.record.layers
         self._layers = [layer for layer in layers if recorded == "all" or layer[0] in recorded]

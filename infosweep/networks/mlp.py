@@ -26,7 +26,7 @@ def initial_weights(trial: Trial) -> list[tuple[NDArray[np.float32], NDArray[np.
     widths = trial.layer_widths
     layers = []
     for layer, (fan_in, fan_out) in enumerate(pairwise(widths), start=1):
-        weights = draw_weights(trial.model.init, trial.seed, layer, fan_in, fan_out)
+        weights = draw_weights(trial.mlp.init, trial.seed, layer, fan_in, fan_out)
         layers.append((weights, np.zeros(fan_out, np.float32)))
     return layers
 

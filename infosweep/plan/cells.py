@@ -16,7 +16,7 @@ from infosweep.study.where import compile_where
 
 if TYPE_CHECKING:
     from infosweep.plan.trial import Scalar
-    from infosweep.study.settings import AnyTask, MlpSettings, StudySettings, TrainingSettings
+    from infosweep.study.settings import AnyModel, AnyTask, StudySettings, TrainingSettings
 
 # Points of a grid that `where` is tried on, at most (more only if the limit of trials is of that
 # order): about a second's work.
@@ -42,7 +42,7 @@ class Cell:
     """
 
     task: AnyTask
-    model: MlpSettings
+    model: AnyModel
     training: TrainingSettings
     train_size: float
     batch_size: int | str
@@ -109,7 +109,7 @@ def _walk(study: StudySettings, groups: list[_Group]) -> Iterator[Cell]:
     further = [name for name in study.axes if name not in FOUR_AXES]
     columns = axis_columns(study.axes)
     # Few settings of the further axes, many cells: each is validated once.
-    sections: dict[tuple[Any, ...], tuple[AnyTask, MlpSettings, TrainingSettings]] = {}
+    sections: dict[tuple[Any, ...], tuple[AnyTask, AnyModel, TrainingSettings]] = {}
     for point in itertools.product(*(values for _, values in groups)):
         values = dict(zip(names, itertools.chain.from_iterable(point), strict=True))
         key = tuple(values[name] for name in further)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from infosweep.plan.checkpoints import count_checkpoints
 from infosweep.plan.engine import engine_of
-from infosweep.study.settings import n_parameters
+from infosweep.study.settings import MlpSettings
 
 if TYPE_CHECKING:
     from infosweep.plan.trial import Pack, Trial
@@ -93,10 +93,11 @@ def trial_seconds(trial: Trial, pack_size: int = 1) -> float:
 def _step_seconds(trial: Trial, pack_size: int) -> tuple[float, float]:
     """Return the seconds of a training step, and of one example in it."""
     widths = trial.layer_widths
-    parameters, units = n_parameters(widths), sum(widths[1:])
+    parameters, units = trial.n_parameters, sum(widths[1:])
     if engine_of(trial) == "torch":
         example = TORCH_PRODUCT * parameters + TORCH_UNIT * units
-        return TORCH_STEP / pack_size + trial.batch_used * example, example
+        shared = pack_size if isinstance(trial.model, MlpSettings) else 1
+        return TORCH_STEP / shared + trial.batch_used * example, example
     example = FUSED_PRODUCT * parameters + FUSED_UNIT * units
     step = FUSED_STEP + FUSED_PARAMETER * parameters + trial.batch_used * example
     return step, example

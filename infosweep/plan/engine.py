@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from infosweep.study.settings import n_parameters
+from infosweep.study.settings import MlpSettings
 
 if TYPE_CHECKING:
     from infosweep.plan.trial import Trial
@@ -17,8 +17,9 @@ FUSED_INPUTS = 1024
 
 def engine_of(trial: Trial) -> Literal["fused", "torch"]:
     """Return the engine that trains a trial; its settings alone decide, never the hardware."""
+    if not isinstance(trial.model, MlpSettings):
+        return "torch"
     if trial.training.engine != "auto":
         return trial.training.engine
-    widths = trial.layer_widths
-    small = n_parameters(widths) <= FUSED_PARAMETERS and widths[0] <= FUSED_INPUTS
+    small = trial.n_parameters <= FUSED_PARAMETERS and trial.task.n_inputs <= FUSED_INPUTS
     return "fused" if small else "torch"

@@ -7,6 +7,7 @@ worker of a killed run and the next run do the same work under the same name.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from infosweep.plan.engine import engine_of
 from infosweep.plan.ids import pack_id_of
 from infosweep.plan.trial import Pack
 from infosweep.plan.trials import trial_from_content
+from infosweep.study.settings import MlpSettings, OwnModelSettings, OwnTaskSettings
 
 if TYPE_CHECKING:
     from infosweep.plan.trial import Trial
@@ -49,9 +51,8 @@ def make_packs(
             chunks = [group[i : i + size] for i in range(0, len(group), size)]
         else:
             count = round(seconds[key] * len(group) / target)
-            if (
-                engine_of(group[0]) == "torch"
-            ):  # small packs are slow there, and large ones no faster
+            if engine_of(group[0]) == "torch" and isinstance(group[0].model, MlpSettings):
+                # Small packs are slow there, and large ones no faster.
                 count = min(max(count, -(-len(group) // TORCH_PACK)), -(-len(group) // 8))
             chunks = _even(group, count)
         packs += [Pack(_free_id(chunk, taken), tuple(chunk)) for chunk in chunks]
@@ -100,9 +101,27 @@ def reused(
             continue
         covered.update(ids)
         pack = each if isinstance(each, Pack) else pack_from_json(each)
-        trials = tuple(wanted.get(trial.trial_id, trial) for trial in pack.trials)
+        known = next(wanted[trial_id] for trial_id in ids if trial_id in wanted)
+        trials = tuple(
+            wanted.get(trial.trial_id) or _at_home(trial, known) for trial in pack.trials
+        )
         packs.append(Pack(pack_id, trials))
     return packs
+
+
+def _at_home(trial: Trial, known: Trial) -> Trial:
+    """Return a kept trial that the study lacks, tied to the folder of the study's own functions.
+
+    A pack names no function that the study does not name: a store may come from anywhere, and what it
+    names would be imported and called.
+    """
+    for name, cls in (("task", OwnTaskSettings), ("model", OwnModelSettings)):
+        settings, ours = getattr(trial, name), getattr(known, name)
+        if isinstance(settings, cls):
+            if not isinstance(ours, cls) or settings.kind != ours.kind:
+                raise _unreadable(ValueError(f"{name} {settings.kind!r} is not the study's"))
+            trial = replace(trial, **{name: replace(settings, folder=ours.folder)})
+    return trial
 
 
 def _peek(pack: Pack | Mapping[str, Any]) -> tuple[str, list[str]]:
@@ -130,7 +149,7 @@ def _shape(trial: Trial) -> tuple[Any, ...]:
         trial.task.kind,
         trial.task.n_test,
         trial.hidden,
-        trial.model.activation,
+        trial.model.activation if isinstance(trial.model, MlpSettings) else trial.model,
         trial.training,
         trial.n_fit,
         trial.batch_used,

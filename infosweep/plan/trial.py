@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from infosweep.study.settings import MlpSettings, n_parameters
+
 if TYPE_CHECKING:
     from infosweep.study.settings import (
         AnyEstimator,
+        AnyModel,
         AnyTask,
-        MlpSettings,
         RecordSettings,
         TrainingSettings,
     )
@@ -45,7 +47,7 @@ class Trial:
     content: str
     seed: int
     task: AnyTask
-    model: MlpSettings
+    model: AnyModel
     training: TrainingSettings
     record: RecordSettings
     estimators: tuple[AnyEstimator, ...]
@@ -63,6 +65,30 @@ class Trial:
     def layer_widths(self) -> tuple[int, ...]:
         """Widths from the input to the softmax output."""
         return (self.task.n_inputs, *self.hidden, self.task.n_classes)
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """Names of the layers, the softmax output last."""
+        if isinstance(self.model, MlpSettings):
+            return (*(f"hidden {i}" for i in range(1, len(self.hidden) + 1)), "softmax")
+        return (*self.model.found.layers, "softmax")
+
+    @property
+    def n_parameters(self) -> int:
+        """Trained numbers of the network."""
+        if isinstance(self.model, MlpSettings):
+            return n_parameters(self.layer_widths)
+        return self.model.found.n_parameters
+
+    @property
+    def mlp(self) -> MlpSettings:
+        """The settings of a network that is a multilayer perceptron.
+
+        Raises TypeError where it is the user's own.
+        """
+        if isinstance(self.model, MlpSettings):
+            return self.model
+        raise TypeError(f"trial {self.trial_id} trains {self.model.kind}, which is no mlp")
 
     @property
     def n_validation(self) -> int:

@@ -19,15 +19,16 @@ from infosweep.plan.ids import (
 )
 from infosweep.plan.trial import Scalar, Trial
 from infosweep.study.settings import (
-    MlpSettings,
+    OwnModelSettings,
     RecordSettings,
     TrainingSettings,
     estimator_settings,
+    model_settings,
     task_settings,
 )
 
 if TYPE_CHECKING:
-    from infosweep.study.settings import AnyEstimator, AnyTask, StudySettings
+    from infosweep.study.settings import AnyEstimator, StudySettings
 
 
 def trials_of(study: StudySettings) -> list[Trial]:
@@ -66,7 +67,7 @@ def trials_of_cells(
                 "label_noise": float(cell.label_noise),
             },
         }
-        hidden = () if cell.depth is None else _hidden(model, cell.depth, task)
+        hidden = _hidden(cell)
         for seed in seeds:
             text = canonical_json({**content, "seed": seed})
             trial = Trial(
@@ -102,7 +103,7 @@ def trial_from_content(content: str, extra: Mapping[str, Scalar] | None = None) 
     data = json.loads(content)
     cell = Cell(
         task=task_settings(data["task"]),
-        model=MlpSettings.model_validate(data["model"]),
+        model=model_settings(data["model"]),
         training=TrainingSettings.model_validate(data["training"]),
         **data["cell"],
         extra=dict(extra or {}),
@@ -113,5 +114,9 @@ def trial_from_content(content: str, extra: Mapping[str, Scalar] | None = None) 
     return replace(trial, content=content, trial_id=digest(content))
 
 
-def _hidden(model: MlpSettings, depth: int, task: AnyTask) -> tuple[int, ...]:
-    return model.hidden_at(depth, task.n_inputs, task.n_classes)
+def _hidden(cell: Cell) -> tuple[int, ...]:
+    if isinstance(cell.model, OwnModelSettings):
+        return cell.model.found.widths
+    if cell.depth is None:
+        return ()
+    return cell.model.hidden_at(cell.depth, cell.task.n_inputs, cell.task.n_classes)

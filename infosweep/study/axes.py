@@ -31,6 +31,7 @@ from infosweep.study.settings import (
     LATER_KINDS,
     MODELS,
     TASKS,
+    AnyModel,
     FindingName,
     MlpSettings,
     TaskSettings,
@@ -107,19 +108,19 @@ def further_axes() -> dict[str, Kind]:
 
 
 def default_axes(
-    task: TaskSettings, model: MlpSettings, axes: Mapping[str, Sequence[Any]]
+    task: TaskSettings, model: AnyModel, axes: Mapping[str, Sequence[Any]]
 ) -> dict[str, Any]:
     """Return the one value of each of the four axes that a study leaves out.
 
     Where the task is an axis, train_size is the largest that all of its cells allow.
     """
-    kinds = axes.get("task.kind", (task.kind,))
+    tasks = [TASKS[kind] for kind in axes["task.kind"]] if "task.kind" in axes else [task]
     holdouts = axes.get("task.holdout", (task.holdout,))
-    own_test = all(TASKS[kind].n_own_test for kind in kinds)
+    own_test = all(each.n_own_test for each in tasks)
     return {
         "train_size": 1.0 if own_test else round(1 - max(holdouts), 12),
         "batch_size": 256,
-        "depth": len(model.hidden),
+        "depth": len(model.hidden) if isinstance(model, MlpSettings) else None,
         "label_noise": 0.0,
     }
 

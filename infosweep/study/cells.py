@@ -10,13 +10,14 @@ from infosweep.study.axes import axis_columns
 from infosweep.study.settings import (
     FOUR_AXES,
     TASKS,
+    AnyModel,
     AnyTask,
     MlpSettings,
     StudySettings,
     TrainingSettings,
 )
 
-Sections = tuple[AnyTask, MlpSettings, TrainingSettings]
+Sections = tuple[AnyTask, AnyModel, TrainingSettings]
 
 
 def cell_sections(study: StudySettings, values: Mapping[str, Any]) -> Sections:
@@ -39,7 +40,7 @@ def apply_axes(sections: Sections, values: Mapping[str, Any]) -> Sections:
     task, model, training = sections
     if updates["task"]:
         task = _task(task, updates["task"])
-    if updates["model"]:
+    if updates["model"] and isinstance(model, MlpSettings):  # others have no axes
         model = model.model_copy(update=updates["model"])
     if updates["training"]:
         training = _training(training, updates["training"])
@@ -47,12 +48,13 @@ def apply_axes(sections: Sections, values: Mapping[str, Any]) -> Sections:
 
 
 def _task(task: AnyTask, update: dict[str, Any]) -> AnyTask:
-    cls = TASKS[update.get("kind", task.kind)]
+    if "kind" not in update:
+        return task.model_copy(update=update)
+    cls = TASKS[update["kind"]]
     fields = {
         "holdout": task.holdout,
         "validation": task.validation,
         **update,
-        "kind": update.get("kind", task.kind),
     }
     if cls.n_own_test:
         del fields["holdout"]  # a task with its own test part has no use for it

@@ -12,6 +12,7 @@ from infosweep.study.faults import Place, listed
 from infosweep.study.grid import combinations
 from infosweep.study.kinds import Choice, no_repeats
 from infosweep.study.nodes import Node, describe
+from infosweep.study.own import OwnModelSettings
 from infosweep.study.reader import MOST_SEEDS, Draft
 from infosweep.study.settings import FOUR_AXES
 from infosweep.study.where import Where, WhereError, parse_where, unknown_column
@@ -28,6 +29,7 @@ def check(draft: Draft, values: dict[str, Any]) -> None:
     _check_axes(draft)
     _check_training(draft)
     _check_holdout(draft)
+    _check_own_network(draft)
     conditions = _conditions(draft)
     _Grid(draft, conditions).check()
     _check_layers(draft)
@@ -94,11 +96,37 @@ def _check_holdout(draft: Draft) -> None:
         draft.report.add(place, message, "drop holdout")
 
 
+def _check_own_network(draft: Draft) -> None:
+    """Note what is asked of a network of the user's own that only an MLP has."""
+    if not isinstance(draft.model, OwnModelSettings):
+        return
+    kind = draft.model.kind
+    for name in draft.written:
+        if name == "depth" or name.startswith("model."):
+            message = f"axis {name} has no meaning for a network of your own, {kind!r}"
+            mend = "drop the axis; write one study for each network"
+            draft.report.add(draft.axis_place(name), message, mend)
+        elif name == "task.kind":
+            message = f"axis task.kind is not for a network of your own, {kind!r}"
+            draft.report.add(draft.axis_place(name), message, "write one study for each task")
+        elif name == "training.engine":
+            message = "a network of your own is always trained by the torch engine"
+            draft.report.add(draft.axis_place(name), message, "drop the axis")
+    if draft.training.engine == "fused":
+        message = f"engine fused trains MLPs alone, not a network of your own, {kind!r}"
+        draft.report.add(draft.value_place("training.engine"), message, "write auto or torch")
+
+
 def _check_layers(draft: Draft) -> None:
     layers, depth = draft.record.layers, draft.axes.get("depth")
     if layers == "all" or depth is None or depth.length or "record.layers" in draft.bad:
         return
-    deepest = max(depth.values) + 1
+    if isinstance(draft.model, OwnModelSettings):
+        if "model" in draft.bad:
+            return
+        deepest = len(draft.model.found.widths) + 1
+    else:
+        deepest = max(depth.values) + 1
     node = draft.root.get("record")
     listed_layers = node.get("layers") if node is not None else None
     for layer, item in zip(
@@ -352,6 +380,8 @@ class _Grid:
         if {"model", "model.hidden", "model.widths"} & self.draft.bad:
             return
         model, depth = self._sections(values)[1], values["depth"]
+        if isinstance(model, OwnModelSettings):
+            return
         if model.widths == "prefix" and depth > len(model.hidden):
             message = (
                 f"depth {depth} needs {depth} hidden widths; model.hidden has {len(model.hidden)}"

@@ -57,7 +57,8 @@ def _everything(study: StudySettings) -> dict[str, Any]:
         "task": task,
         "model": study.model.model_dump(),
         "training": training,
-        "axes": {name: list(values) for name, values in study.axes.items()},
+        # A network without the notion of depth has it nowhere: an axis never holds null.
+        "axes": {name: list(each) for name, each in study.axes.items() if each != (None,)},
         "zip": [list(group) for group in study.zip],
         "where": list(study.where),
         "tuned": list(study.tuned),

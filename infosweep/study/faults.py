@@ -84,6 +84,7 @@ class Report:
 
     def __init__(self) -> None:
         self.faults: list[Fault] = []
+        self.cause: BaseException | None = None  # what the user's own code raised, for --debug
 
     def add(self, place: Place, message: str, mend: str) -> None:
         """Note a fault."""
@@ -101,7 +102,7 @@ class Report:
         text = "\n\n".join(fault.render() for fault in ordered)
         if len(ordered) > 1:
             text += f"\n\n{len(ordered)} faults in {ordered[0].place.source.name}"
-        raise StudyError(text)
+        raise StudyError(text) from self.cause
 
     def done(self) -> None:
         """Raise StudyError if there is a fault."""

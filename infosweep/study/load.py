@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from infosweep.errors import NotFoundError, StudyError
 from infosweep.study.faults import Place, Report, Source, listed, nearest
@@ -14,15 +14,21 @@ from infosweep.study.overrides import apply_overrides
 from infosweep.study.reader import read_study
 from infosweep.study.settings import StudySettings
 
+if TYPE_CHECKING:
+    from infosweep.study.own import Look
+
 _MOST_BYTES = 1_000_000
 
 
-def load_study(path: str | Path, overrides: Sequence[str] = ()) -> StudySettings:
+def load_study(
+    path: str | Path, overrides: Sequence[str] = (), look: Look | None = None
+) -> StudySettings:
     """Return the study of a YAML file.
 
     Args:
         path: the file.
         overrides: as `--set` takes them, `seeds=4` or `axes.depth=[1, 2]`; later ones win.
+        look: looks at tasks and networks of the user's own; without it they are refused.
 
     Raises:
         StudyError: something is wrong; the message lists every fault with position and mend.
@@ -32,11 +38,15 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> StudySettings
     report = Report()
     source = Source(str(path))
     text = _read(Path(path), source, report)
-    return load_text(text, source, report, overrides)
+    return load_text(text, source, report, overrides, look)
 
 
 def load_text(
-    text: str, source: Source, report: Report | None = None, overrides: Sequence[str] = ()
+    text: str,
+    source: Source,
+    report: Report | None = None,
+    overrides: Sequence[str] = (),
+    look: Look | None = None,
 ) -> StudySettings:
     """Return the study of a YAML text; faults are placed in `source`."""
     from infosweep.study.yamltext import parse
@@ -46,10 +56,12 @@ def load_text(
     source.lines = text.split("\n")
     parsed = parse(text, source, report)
     root, spoilt = apply_overrides(parsed.root, overrides, report, Place(source))
-    return _finish(root, report, Place(source), partial=parsed.broken or spoilt)
+    return _finish(root, report, Place(source), partial=parsed.broken or spoilt, look=look)
 
 
-def study_from_mapping(data: Mapping[str, Any], source: str = "<study>") -> StudySettings:
+def study_from_mapping(
+    data: Mapping[str, Any], source: str = "<study>", look: Look | None = None
+) -> StudySettings:
     """Return the study of a mapping that is laid out as a study file is.
 
     >>> study_from_mapping({"name": "tiny", "task": {"kind": "digits"}, "axes": {"depth": [1, 2]}}).findings
@@ -61,11 +73,13 @@ def study_from_mapping(data: Mapping[str, Any], source: str = "<study>") -> Stud
     """
     report, named = Report(), Source(source)
     root: Node = from_python(dict(data), named)
-    return _finish(root, report, Place(named), partial=False)
+    return _finish(root, report, Place(named), partial=False, look=look)
 
 
-def _finish(root: Node | None, report: Report, start: Place, *, partial: bool) -> StudySettings:
-    study = read_study(root, report, start, partial=partial)
+def _finish(
+    root: Node | None, report: Report, start: Place, *, partial: bool, look: Look | None
+) -> StudySettings:
+    study = read_study(root, report, start, partial=partial, look=look)
     if study is None or report.faults:
         report.fail()
     return study

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
+from infosweep.errors import UsageError
 from infosweep.study.axes import FOUR_KINDS, Axis, axis_columns, default_axes, read_axis, read_zip
 from infosweep.study.estimators import read_estimators
 from infosweep.study.faults import Place, Report, nearest
 from infosweep.study.kinds import BAD, Choice, ListOf, Text, unavailable, whole
 from infosweep.study.nodes import Node, describe
+from infosweep.study.own import UNSEEN_MODEL, UNSEEN_TASK, OwnModelSettings, OwnTaskSettings
 from infosweep.study.section import Section, read_fields, unknown_key
 from infosweep.study.settings import (
     FINDING_NAMES,
@@ -18,6 +20,7 @@ from infosweep.study.settings import (
     LATER_FINDINGS,
     MODELS,
     TASKS,
+    AnyModel,
     AnyTask,
     Binary12Settings,
     LimitSettings,
@@ -28,6 +31,9 @@ from infosweep.study.settings import (
     TrainingSettings,
     kind_of,
 )
+
+if TYPE_CHECKING:
+    from infosweep.study.own import Look
 
 TOP = (
     *(
@@ -62,14 +68,18 @@ class Draft:
         bad: dotted paths of sections, fields and axes that could not be read.
         axes: the axes written, then those left out at their one value.
         written: the axes that are written; None for one of which nothing could be read.
+        look: looks at what is the user's own; None to refuse what was not looked at before.
+        unseen: sections of the user's own that are still to be looked at.
     """
 
     root: Node
     report: Report
+    look: Look | None = None
+    unseen: list[str] = field(default_factory=list)
     bad: set[str] = field(default_factory=set)
     name: str = "study"
     task: AnyTask = field(default_factory=Binary12Settings)
-    model: MlpSettings = field(default_factory=MlpSettings)
+    model: AnyModel = field(default_factory=MlpSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
     record: RecordSettings = field(default_factory=RecordSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
@@ -112,7 +122,12 @@ class Draft:
 
 
 def read_study(
-    root: Node | None, report: Report, start: Place, *, partial: bool
+    root: Node | None,
+    report: Report,
+    start: Place,
+    *,
+    partial: bool,
+    look: Look | None = None,
 ) -> StudySettings | None:
     """Return the study that the nodes say; None where a fault was noted.
 
@@ -121,6 +136,7 @@ def read_study(
         report: takes the faults.
         start: where the text begins.
         partial: whether some part of the text could not be read, so that nothing is missing for sure.
+        look: looks at tasks and networks of the user's own, once nothing else is wrong.
     """
     from infosweep.study.checks import check
 
@@ -133,9 +149,12 @@ def read_study(
         if not partial:
             report.add(root.place, f"a study is a mapping, not {describe(root)}", example)
         return None
-    draft = Draft(root, report)
+    draft = Draft(root, report, look)
     values = _read_sections(draft, partial=partial)
     check(draft, values)
+    if draft.unseen and not report.faults and not partial:
+        _look(draft)
+        check(draft, values)
     if report.faults or partial:
         return None
     return StudySettings(
@@ -226,7 +245,51 @@ def _read_task_and_model(draft: Draft) -> None:
             if node.kind == "map" and name == "task":
                 _read_all_but_kind(node, draft)
             continue
-        setattr(draft, name, _section(draft, name, cls))
+        if issubclass(cls, OwnTaskSettings | OwnModelSettings):
+            _read_own(draft, name, node, cls)
+        else:
+            setattr(draft, name, _section(draft, name, cls))
+
+
+def _read_own(
+    draft: Draft, name: str, node: Node, cls: type[OwnTaskSettings | OwnModelSettings]
+) -> None:
+    """Read a task or network of the user's own; one that was not looked at yet counts as unread."""
+    values = read_fields(cls, node, draft.report, name)
+    draft.bad |= {f"{name}.{key}" for key in node.entries if key not in values}
+    folder = draft.look.folder if draft.look is not None else ""
+    if "found" not in node.entries:
+        draft.unseen.append(name)
+        values["found"] = UNSEEN_TASK if name == "task" else UNSEEN_MODEL
+    if "kind" in values and "found" in values:
+        setattr(draft, name, cls(**values, folder=folder))
+    if name in draft.unseen or not {"kind", "found"} <= values.keys():
+        draft.bad.add(name)
+
+
+def _look(draft: Draft) -> None:
+    """Look at what is the user's own, and note what is wrong with it."""
+    for name in draft.unseen:
+        settings: Any = getattr(draft, name)
+        place = draft.value_place(f"{name}.kind")
+        if draft.look is None:
+            message = f"{name} {settings.kind!r} was not looked at, and is not run from here"
+            draft.report.add(place, message, "load the study from its file")
+            return
+        try:
+            if name == "task":
+                found: Any = draft.look.task(settings.kind)
+            else:
+                found = draft.look.model(settings.kind, draft.task)
+        except UsageError as error:
+            draft.report.add(place, error.message, error.mend or "try it in Python by itself")
+            draft.report.cause = error.__cause__
+            return
+        setattr(draft, name, replace(settings, found=found))
+        draft.bad.discard(name)
+    for axis, default in default_axes(draft.task, draft.model, _values(draft)).items():
+        if axis not in draft.written:
+            draft.axes[axis] = Axis((default,))
 
 
 def _read_all_but_kind(node: Node, draft: Draft) -> None:
@@ -252,6 +315,10 @@ def _read_seeds(draft: Draft) -> None:
         draft.bad.add("seeds")
 
 
+def _values(draft: Draft) -> dict[str, tuple[Any, ...]]:
+    return {name: axis.values for name, axis in draft.axes.items()}
+
+
 def _read_axes(draft: Draft) -> None:
     node = draft.root.get("axes")
     if node is not None and (node.kind != "map" or not node.entries):
@@ -265,8 +332,7 @@ def _read_axes(draft: Draft) -> None:
                 draft.bad.add(f"axes.{name}")
             else:
                 draft.axes[name] = axis
-    values = {name: axis.values for name, axis in draft.axes.items()}
-    defaults = default_axes(draft.task, draft.model, values)
+    defaults = default_axes(draft.task, draft.model, _values(draft))
     for name in FOUR_KINDS:
         if name not in draft.written:
             draft.axes[name] = Axis((defaults[name],))

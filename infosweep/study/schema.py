@@ -14,6 +14,8 @@ from infosweep.study.settings import (
     MODELS,
     TASKS,
     LimitSettings,
+    OwnModelSettings,
+    OwnTaskSettings,
     RecordSettings,
     ResourceSettings,
     StudySettings,
@@ -49,9 +51,15 @@ def _top() -> Schema:
     return {
         "infosweep": {"const": 1, "default": 1, "description": "format version"},
         "name": {**NAME.schema(), "description": "the study's name and its folder in the store"},
-        "task": {"oneOf": [_task(cls) for cls in TASKS.values()], "description": "what is learned"},
+        "task": {
+            "oneOf": [_task(cls) for cls in (*TASKS.values(), OwnTaskSettings)],
+            "description": "what is learned",
+        },
         "model": {
-            "oneOf": [_section(cls) for cls in MODELS.values()],
+            "oneOf": [
+                *(_section(cls) for cls in MODELS.values()),
+                {**_section(OwnModelSettings), "required": ["kind"]},
+            ],
             "description": "what learns",
         },
         "training": {**training, "description": "how it learns"},
@@ -133,7 +141,7 @@ def _section(cls: type[Section]) -> Schema:
 
 def _task(cls: type[TaskSettings]) -> Schema:
     schema: Schema = {**_section(cls), "required": ["kind"]}
-    if cls.n_own_test:
+    if isinstance(cls.n_own_test, int) and cls.n_own_test:
         del schema["properties"]["holdout"]
     return schema
 

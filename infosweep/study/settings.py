@@ -27,16 +27,19 @@ from infosweep.study.kinds import (
 )
 from infosweep.study.models import LATER_MODELS, MODELS, Activation, MlpSettings, n_parameters
 from infosweep.study.nodes import Node, describe, from_python
+from infosweep.study.own import OwnModelSettings, OwnTaskSettings
 from infosweep.study.section import Section, option, read_fields
 from infosweep.study.tasks import (
     LATER_TASKS,
     TASKS,
-    AnyTask,
     Binary12Settings,
     DigitsSettings,
     Mnist1dSettings,
     TaskSettings,
 )
+
+AnyTask = Binary12Settings | DigitsSettings | Mnist1dSettings | OwnTaskSettings
+AnyModel = MlpSettings | OwnModelSettings
 
 # What the other layers import from here, wherever it is defined.
 __all__ = [
@@ -47,6 +50,7 @@ __all__ = [
     "TASKS",
     "Activation",
     "AnyEstimator",
+    "AnyModel",
     "AnyTask",
     "Binary12Settings",
     "BinsSettings",
@@ -55,6 +59,8 @@ __all__ = [
     "LimitSettings",
     "MlpSettings",
     "Mnist1dSettings",
+    "OwnModelSettings",
+    "OwnTaskSettings",
     "RecordSettings",
     "ResourceSettings",
     "Section",
@@ -64,6 +70,7 @@ __all__ = [
     "estimator_id",
     "estimator_parameters",
     "estimator_settings",
+    "model_settings",
     "n_parameters",
     "task_settings",
 ]  # fmt: skip
@@ -242,6 +249,7 @@ LATER_FINDINGS = (
 # --- kinds --------------------------------------------------------------------------------------------
 
 ESTIMATORS: dict[str, type[Section]] = {"bins": BinsSettings}
+OWN: dict[str, type[Section]] = {"task": OwnTaskSettings, "model": OwnModelSettings}
 LATER_KINDS = {
     "task": LATER_TASKS,
     "model": LATER_MODELS,
@@ -280,8 +288,9 @@ def kind_of(
     if named.kind == "scalar" and isinstance(value, str) and named.trap is None:
         if value in kinds:
             return kinds[value]
-        own = family == "task" and ":" in value  # package.module:function
-        if value in LATER_KINDS[family] or own:
+        if family in OWN and ":" in value:  # package.module:function
+            return OWN[family]
+        if value in LATER_KINDS[family]:
             message = unavailable(f"{family} {value!r}", tuple(kinds))
         else:
             message = f"no {family} {value!r}{did_you_mean(value, kinds)}"
@@ -300,9 +309,14 @@ def _settings(data: Mapping[str, Any], kinds: Mapping[str, type[Section]], famil
     node = from_python(data, Source(family))
     cls = kind_of(node, kinds, family, report, family)
     values = read_fields(cls, node, report, "") if cls is not None else {}
+    if cls in OWN.values() and "found" not in values:
+        report.add(node.place, f"{family} {data.get('kind')!r} was not looked at", _LOOK_MEND)
     report.done()
     assert cls is not None
     return cls(**values)
+
+
+_LOOK_MEND = "load it with the study that names it"
 
 
 def task_settings(data: Mapping[str, Any]) -> AnyTask:
@@ -312,6 +326,15 @@ def task_settings(data: Mapping[str, Any]) -> AnyTask:
     1797
     """
     return _settings(data, TASKS, "task")
+
+
+def model_settings(data: Mapping[str, Any]) -> AnyModel:
+    """Return the settings of a model from a mapping with its `kind`; StudyError names every fault.
+
+    >>> model_settings({"kind": "mlp", "hidden": [4]}).hidden_at(1, 12, 2)
+    (4,)
+    """
+    return _settings(data, MODELS, "model")
 
 
 def estimator_settings(data: Mapping[str, Any]) -> AnyEstimator:
@@ -361,7 +384,7 @@ class StudySettings(Section):
     infosweep: Literal[1] = 1
     name: str
     task: AnyTask
-    model: MlpSettings = MlpSettings()
+    model: AnyModel = MlpSettings()
     training: TrainingSettings = TrainingSettings()
     axes: dict[str, tuple[Any, ...]]
     zip: tuple[tuple[str, ...], ...] = ()

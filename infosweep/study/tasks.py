@@ -91,8 +91,6 @@ class Mnist1dSettings(TaskSettings):
     )
 
 
-AnyTask = Binary12Settings | DigitsSettings | Mnist1dSettings
-
 TASKS: dict[str, type[TaskSettings]] = {
     "binary12": Binary12Settings,
     "digits": DigitsSettings,

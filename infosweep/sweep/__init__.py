@@ -8,6 +8,7 @@ ray_tune.py    executor: Ray Tune, one Tune trial a pack
 trainable.py   what Ray's workers run
 progress.py    how far a run is, on stderr
 interrupts.py  the first signal drains, the second aborts
+look.py        looks at tasks and networks of the user's own before anything runs
 status.py      how far a study is, from what the store holds
 """
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from infosweep.plan.engine import engine_of
+from infosweep.study.settings import OwnModelSettings
 from infosweep.sweep.progress import PackProgress
 from infosweep.sweep.rows import TrialRun, failure_rows
 from infosweep.sweep.stalls import StallClock, Stalled, patience_with
@@ -25,6 +26,7 @@ from infosweep.units import format_duration
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from infosweep.data.problem import Problem
     from infosweep.plan.trial import Pack, Trial
     from infosweep.snapshot import Snapshot
     from infosweep.store.store import StudyStore
@@ -105,10 +107,13 @@ def run_pack(
     stop = stop or threading.Event()
     run = _PackRun(pack, held, attempt, device, extra or {}, on_progress, stop, retries)
     with held.claim(pack.pack_id, attempt, {"n_trials": len(pack.trials)}):
-        if engine_of(pack.trials[0]) == "torch":
-            run.train_together()
-        else:
+        if engine_of(pack.trials[0]) == "fused":
             run.train_alone(cpus)
+        elif isinstance(pack.trials[0].model, OwnModelSettings):
+            with _one_torch_thread():
+                run.train_alone(1)  # torch's global generator serves one network at a time
+        else:
+            run.train_together()
         return run.write()
 
 
@@ -226,17 +231,17 @@ class _PackRun:
             _write_failures(self.pack, trials, self.held, "Stalled", str(error), "", self.extra)
 
     def _train_one(self, index: int, over: threading.Event) -> None:
-        from infosweep.training import fused
-
         trial = self.pack.trials[index]
+        engine = engine_of(trial)
+        device = self.device if engine == "torch" else "cpu"
         try:
             run = TrialRun(trial)
-            for snapshot in fused.train(trial, run.problem):
+            for snapshot in _snapshots(trial, run.problem, device):
                 run.take(snapshot)
                 self._tell(index, snapshot.step / max(trial.n_steps, 1), over)
                 if over.is_set():
                     return
-            self._finish(index, run, over, engine="fused", device="cpu")
+            self._finish(index, run, over, engine=engine, device=device)
         except (
             Exception
         ) as error:  # whatever is wrong with one network is told in its row of failures
@@ -354,6 +359,17 @@ class _PackRun:
 
     def _ids(self, indices: Mapping[int, object]) -> tuple[str, ...]:
         return tuple(self.pack.trials[index].trial_id for index in sorted(indices))
+
+
+def _snapshots(trial: Trial, problem: Problem, device: str) -> Iterator[Snapshot]:
+    """Train one network by itself."""
+    if isinstance(trial.model, OwnModelSettings):
+        from infosweep.training import torch_network
+
+        return torch_network.train(trial, problem, device)
+    from infosweep.training import fused
+
+    return fused.train(trial, problem)
 
 
 @contextmanager

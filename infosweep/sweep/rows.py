@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from infosweep.data import make_problem
 from infosweep.measures import Measurer
 from infosweep.store.schemas import build_table
-from infosweep.study.settings import n_parameters
+from infosweep.study.settings import MlpSettings
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -106,22 +106,23 @@ def trial_values(trial: Trial, study: str) -> dict[str, Any]:
 def settings_values(trial: Trial) -> dict[str, Any]:
     """Return a trial's settings under the columns of `trials`."""
     task, model, training = trial.task, trial.model, trial.training
+    mlp = model if isinstance(model, MlpSettings) else None
     return {
         "task": task.kind,
         "holdout": task.holdout,
         "validation": task.validation,
         "model": model.kind,
         "hidden": json.dumps(trial.hidden),
-        "widths": model.widths,
-        "activation": model.activation,
-        "init": model.init,
+        "widths": mlp and mlp.widths,
+        "activation": mlp and mlp.activation,
+        "init": mlp and mlp.init,
         "optimizer": training.optimizer,
         "learning_rate": training.learning_rate,
         "momentum": training.used_momentum,
         "weight_decay": training.weight_decay,
         "epochs": training.n_epochs,
         "settings": trial.content,
-        "n_parameters": n_parameters(trial.layer_widths),
+        "n_parameters": trial.n_parameters,
     }
 
 

@@ -2,8 +2,10 @@
 
 - `fused` trains one small MLP per call on one CPU thread, in compiled loops that release the GIL.
 - `torch_engine` trains packs of MLPs of equal shapes by batched matrix products, on CPU or CUDA.
+- `torch_network` trains any torch.nn.Module of the user's own, one at a time.
 
-Both draw the same initial weights and the same batches and take the same optimiser steps.
+The first two draw the same initial weights and the same batches and take the same optimiser steps; the
+third takes the same batches.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ class _Network:
         layers = initial_weights(trial)
         self.params = flatten(layers)
         self.widths = np.array([layers[0][0].shape[1], *(len(bias) for _, bias in layers)])
-        self.activation = ACTIVATIONS[trial.model.activation]
+        self.activation = ACTIVATIONS[trial.mlp.activation]
         self.optimizer = fused_kernels.ADAM if settings.optimizer == "adam" else 0
         self.rate = settings.learning_rate
         self.momentum = settings.used_momentum

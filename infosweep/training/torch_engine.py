@@ -72,7 +72,7 @@ def _check_alike(trials: Sequence[Trial]) -> None:
     def shape(trial: Trial) -> dict[str, object]:
         return {
             "layer widths": trial.layer_widths,
-            "activation": trial.model.activation,
+            "activation": trial.mlp.activation,
             "optimizer": trial.training.optimizer,
             "number of training examples": trial.n_fit,
             "batch size": trial.batch_used,
@@ -101,7 +101,7 @@ class _Pack:
     ) -> None:
         self.trials, self.problems, self.device, self.dtype = trials, problems, device, dtype
         first = trials[0]
-        self.activation = ACTIVATIONS[first.model.activation]
+        self.activation = ACTIVATIONS[first.mlp.activation]
         self.widths = first.layer_widths
         self.sizes = [size for a, b in pairwise(self.widths) for size in (a * b, b)]
         rows = [

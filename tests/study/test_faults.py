@@ -152,7 +152,7 @@ SECTIONS = [
     ("task: {kind: binary12, validation: 1}", "1", "task.validation must be a number >= 0 and < 1", "write"),
     ("task: {kind: mnist1d, holdout: 0.2}", "holdout", "mnist1d has a test part of its own, of 1,000 examples", "drop holdout"),
     ("task: {kind: cifar10}", "cifar10", "task 'cifar10' is not available in this version; available: binary12, digits, mnist1d", "write"),
-    ("task: {kind: my.tasks:spiral}", "my.tasks:spiral", "task 'my.tasks:spiral' is not available in this version", "write"),
+    ("task: {kind: my.tasks:spiral}", "my.tasks:spiral", "task 'my.tasks:spiral' was not looked at, and is not run from here", "load the study from its file"),
     ("task: {kind: digits, path: x}", "path", "task.path is not available in this version", "drop"),
     ("task: {kind: digits, corruption: {kind: gaussian}}", "corruption", "task.corruption is not available", "drop"),
     ("task: {kind: digits, hold_out: 0.2}", "hold_out", "did you mean 'holdout'?", "rename"),
