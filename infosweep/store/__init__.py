@@ -6,6 +6,7 @@ commit.py      staging, the exclusive commit, publication and its completion
 lease.py       who runs a study; claims on packs; heartbeats
 provenance.py  what a run was made with
 schemas.py     tables.py -> Arrow schemas and tables; Parquet with footers
+later_axes.py  gives older files the columns of axes that were added later
 reader.py      tables -> pandas; visible files; later axes
 query.py       guarded SQL
 damage.py      what is wrong with a study's files

@@ -11,7 +11,6 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, cast
 
 from infosweep.errors import InfosweepError
-from infosweep.store.commit import Commit
 from infosweep.tables import TRIAL_COLUMNS, Column, Table, Type
 
 if TYPE_CHECKING:
@@ -63,15 +62,6 @@ def table_columns(table: Table, extra: Mapping[str, str] | None = None) -> tuple
         if name not in taken
     )
     return (*TRIAL_COLUMNS, *further, *table.columns)
-
-
-def packs_lacking(commits: Mapping[str, Commit], extra: Mapping[str, str]) -> dict[str, list[str]]:
-    """Return the packs that lack some of the columns, and which."""
-    lacking = {
-        pack_id: [column for column in extra if column not in commit.extra]
-        for pack_id, commit in commits.items()
-    }
-    return {pack_id: columns for pack_id, columns in lacking.items() if columns}
 
 
 def older_value(settings: str, column: str) -> Any:

@@ -4,6 +4,9 @@
 2. `_meta/commits/<pack_id>.json` is created exclusively and names the attempt: that is the commit; first wins.
 3. The winner's files are moved into the tables, `trials` last. A kill between any two steps loses nothing:
    before 2 the attempt never happened, after it whoever comes next finishes step 3, which is idempotent.
+
+Until all of a pack's files are in place readers see none of them. One that is neither there nor staged is lost,
+and whoever reads the study is told.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ class Commit:
         tables: tables in the order in which they are published; `trials` is the last.
         extra: further axes' columns of these files and their types.
         digests: table -> digest of its file (`digest_of`); without it where an older version committed.
+        next_digests: table -> digest of the file that is about to take its place (later_axes.py).
     """
 
     pack_id: str
@@ -44,7 +48,13 @@ class Commit:
     tables: tuple[str, ...] = ()
     extra: dict[str, str] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
+    next_digests: dict[str, str] = field(default_factory=dict)
     committed_at: str = field(default_factory=now)
+
+    def digests_of(self, table: str) -> tuple[str, ...]:
+        """Return the digests that a table's file may have; none where that is not known."""
+        known = (self.digests.get(table), self.next_digests.get(table))
+        return tuple(digest for digest in known if digest)
 
     def to_json(self) -> bytes:
         """Write the record."""
@@ -69,10 +79,24 @@ class Commit:
                 tables=tuple(record["tables"]),
                 extra=dict(record.get("extra", {})),
                 digests=dict(record.get("digests", {})),
+                next_digests=dict(record.get("next_digests", {})),
                 committed_at=record.get("committed_at", ""),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise objects.damaged(path, repr(error)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What readers may see of a study.
+
+    Attributes:
+        commits: packs of which every file is in place, by pack id.
+        files: table -> file name -> the file, whoever put it there.
+    """
+
+    commits: dict[str, Commit]
+    files: dict[str, dict[str, Entry]]
 
 
 def digest_of(data: bytes) -> str:
@@ -117,6 +141,11 @@ class Committer:
     def unstage(self, pack_id: str, attempt: str, tables: Iterable[str]) -> None:
         """Delete what an attempt staged."""
         self._objects.delete([self.staged_path(pack_id, attempt, t) for t in tables])
+        self.remove_staging(pack_id, attempt)
+
+    def remove_staging(self, pack_id: str, attempt: str) -> None:
+        """Remove the folder in which an attempt staged, if it is empty; the name is that attempt's alone."""
+        self._objects.remove_empty_folder(f"{self._study}/_meta/tmp/{pack_id}.{attempt}")
 
     def publish(self, commit: Commit) -> None:
         """Move a commit's files into the tables (step 3); what is there already is left.
@@ -128,13 +157,52 @@ class Committer:
             staged = self.staged_path(commit.pack_id, commit.attempt, table)
             target = self.table_path(table, commit.pack_id)
             if not self._objects.rename(staged, target) and not self._objects.exists(target):
-                raise self._missing(commit, target)
+                raise self.missing(commit.pack_id, target)
+        self.remove_staging(commit.pack_id, commit.attempt)
 
-    def _missing(self, commit: Commit, target: str) -> StoreError:
+    def missing(self, pack_id: str, path: str) -> StoreError:
+        """Return the error that names a committed file that is nowhere."""
         return StoreError(
-            f"{self._objects.locate(target)} is missing, though pack {commit.pack_id} is committed",
-            self._objects.repair_hint(target),
+            f"{self._objects.locate(path)} is missing, though pack {pack_id} is committed",
+            self._objects.repair_hint(path),
         )
+
+    def list_tables(self, tables: Iterable[str]) -> dict[str, dict[str, Entry]]:
+        """Return table -> file name -> file; each folder is listed once."""
+        return {
+            table: {e.name: e for e in self._objects.children(f"{self._study}/{table}")[1]}
+            for table in tables
+        }
+
+    def find_lost(
+        self, commits: Mapping[str, Commit], files: Mapping[str, Mapping[str, Entry]]
+    ) -> tuple[set[str], dict[str, str]]:
+        """Return the packs of which a file is not in place, and, of those, pack -> a file that is nowhere.
+
+        Args:
+            commits: all commits, read before `files` was listed.
+            files: what `list_tables` gave.
+        """
+        incomplete: set[str] = set()
+        lost: dict[str, str] = {}
+        for pack_id, commit in commits.items():
+            name = f"{pack_id}.parquet"
+            absent = [table for table in commit.tables if name not in files[table]]
+            if not absent:
+                continue
+            incomplete.add(pack_id)
+            for table in absent:
+                path = self.table_path(table, pack_id)
+                staged = self.staged_path(pack_id, commit.attempt, table)
+                # In this order: it may be published, or be set aside with its commit, while we look.
+                if not (
+                    self._objects.exists(staged)
+                    or self._objects.exists(path)
+                    or not self._objects.exists(self.commit_path(pack_id))
+                ):
+                    lost[pack_id] = path
+                    break
+        return incomplete, lost
 
     def finish(self, commits: Mapping[str, Commit], claims: Iterable[Claim]) -> int:
         """Publish half-published commits, clear what losing and dead attempts staged; return how many.
@@ -142,14 +210,11 @@ class Committer:
         Raises:
             StoreError: a committed file is nowhere to be found.
         """
-        present = {
-            table: {entry.name for entry in self._objects.children(f"{self._study}/{table}")[1]}
-            for table in {t for commit in commits.values() for t in commit.tables}
-        }
+        files = self.list_tables({t for commit in commits.values() for t in commit.tables})
         finished = 0
         for commit in commits.values():
             name = f"{commit.pack_id}.parquet"
-            if all(name in present[table] for table in commit.tables):
+            if all(name in files[table] for table in commit.tables):
                 continue
             self.publish(commit)
             finished += 1
@@ -165,6 +230,8 @@ class Committer:
             pack_id = parts[3].partition(".")[0]
             if pack_id in commits or _is_abandoned(entry, claimed.get(parts[3])):
                 self._objects.delete([entry.path])
+        # Where a killed run left them. A live attempt that stages next makes its folder anew.
+        self._objects.remove_empty_folders(f"{self._study}/_meta/tmp")
 
 
 def _is_abandoned(entry: Entry, claim: Claim | None) -> bool:

@@ -7,7 +7,7 @@ older version committed without one, every value is decoded.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -52,26 +52,44 @@ class Inspection:
     faults: tuple[Fault, ...]
 
 
-def why_damaged(objects: Objects, path: str, digest: str | None) -> str | None:
+def why_damaged(objects: Objects, path: str, digests: Collection[str]) -> str | None:
     """Say why a file of a table is damaged; None where it is not, or is gone.
 
     Args:
         objects: the store.
         path: `<study>/<table>/<file>`.
-        digest: of the bytes that were committed, where that is known.
+        digests: of the bytes that were committed, where they are known.
     """
     data = objects.get(path)
-    if data is None or digest == digest_of(data):
+    if data is None:
         return None
     if not data:
         return "it is empty"
-    if digest is None:
+    found = digest_of(data)
+    # Where a run has given the file a further column meanwhile, its record tells.
+    if found in digests or (digests and found in _digests_now(objects, path)):
+        return None
+    if not digests:
         from infosweep.store.parquet import why_unreadable
 
         return why_unreadable(data, path.split("/")[1])
     if data.startswith(_MAGIC) and data.endswith(_MAGIC):
         return "its bytes are not those that were committed"
     return f"cut short or overwritten: its {len(data):,} bytes are no Parquet file"
+
+
+def _digests_now(objects: Objects, path: str) -> tuple[str, ...]:
+    """Read anew what digests a table's file may have."""
+    study, table, name = path.split("/", 2)
+    name = name.removesuffix(".parquet")
+    if table == "failures":
+        record = objects.get_json(f"{study}/_meta/failures/{name}.json") or {}
+        return (record.get("digest") or "",)
+    commit_path = f"{study}/_meta/commits/{name}.json"
+    record = objects.get_json(commit_path)
+    if record is None:
+        return ()
+    return Commit.from_record(name, record, objects, commit_path).digests_of(table)
 
 
 def inspect(study: StudyStore) -> Inspection:
@@ -159,7 +177,7 @@ def _look_at(
         if not is_failures_name(name):
             return _foreign(study, entry, "no attempt's file has such a name")
         digest = (failures.get(name.removesuffix(".parquet")) or {}).get("digest")
-        reason = why_damaged(study.objects, entry.path, digest)
+        reason = why_damaged(study.objects, entry.path, (digest,) if digest else ())
         return Fault(study.name, entry.path, "damaged", reason) if reason else None
     pack_id = name.removesuffix(".parquet")
     if not re.fullmatch(r"[^./]+\.parquet", name) or pack_id not in commits:
@@ -169,7 +187,7 @@ def _look_at(
         return None
     if table not in commit.tables:
         return _foreign(study, entry, "its pack has no file of this table")
-    reason = why_damaged(study.objects, entry.path, commit.digests.get(table))
+    reason = why_damaged(study.objects, entry.path, commit.digests_of(table))
     if reason is None:
         return None
     return Fault(study.name, entry.path, "damaged", reason, pack_id, len(commit.trial_ids))

@@ -11,7 +11,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -123,6 +123,11 @@ class Objects:
         """The folder that the objects are files of; None where they are in a bucket or in memory."""
         return Path(self.url) if isinstance(self.store, LocalStore) else None
 
+    @property
+    def is_near(self) -> bool:
+        """Whether an object is had faster than a thread starts: not so in a bucket."""
+        return isinstance(self.store, LocalStore | MemoryStore)
+
     def damaged(self, path: str, reason: str) -> StoreError:
         """Return the error that names a damaged file of a study and the command that sets it aside."""
         return StoreError(f"{self.locate(path)} is damaged ({reason})", self.repair_hint(path))
@@ -167,7 +172,7 @@ class Objects:
 
         A folder answers faster than a thread starts; of a bucket many are asked for at once.
         """
-        if len(paths) < 8 or isinstance(self.store, LocalStore | MemoryStore):
+        if len(paths) < 8 or self.is_near:
             return [self.get_json(path) for path in paths]
         from concurrent.futures import ThreadPoolExecutor
 
@@ -226,6 +231,20 @@ class Objects:
         if paths:
             with _mapped("delete", self.locate(paths[0])):
                 obstore.delete(self.store, paths)
+
+    def remove_empty_folder(self, path: str) -> None:
+        """Remove a folder if it is empty; a bucket has none."""
+        if self.folder is not None:
+            with suppress(OSError):
+                (self.folder / path).rmdir()
+
+    def remove_empty_folders(self, prefix: str) -> None:
+        """Remove the empty folders directly below a prefix."""
+        if self.folder is None or not (self.folder / prefix).is_dir():
+            return
+        for path in (self.folder / prefix).iterdir():
+            if path.is_dir() and not path.is_symlink():
+                self.remove_empty_folder(f"{prefix}/{path.name}")
 
     def entries(self, prefix: str) -> list[Entry]:
         """Return all objects below a prefix, at any depth."""

@@ -32,12 +32,12 @@ class ReadOnlyFiles(AbstractFileSystem):
         super().__init__()
         self._objects = objects
         self._entries: dict[str, tuple[int, datetime]] = {}
-        self._digests: dict[str, str] = {}  # by path
+        self._digests: dict[str, tuple[str, ...]] = {}  # by path
 
-    def expect(self, path: str, digest: str | None) -> None:
-        """Say what a file was when it was committed."""
-        if digest is not None:
-            self._digests[path] = digest
+    def expect(self, path: str, digests: tuple[str, ...]) -> None:
+        """Say what digests a file may have, where that is known."""
+        if digests:
+            self._digests[path] = digests
 
     def allow(self, entries: Iterable[Entry]) -> list[str]:
         """Make files readable; return their URLs."""
@@ -56,7 +56,7 @@ class ReadOnlyFiles(AbstractFileSystem):
         """Look at every file that may be read, and tell of the first that is damaged."""
         for url in self._entries:
             path = url.removeprefix(f"{PROTOCOL}://")
-            reason = why_damaged(self._objects, path, self._digests.get(path))
+            reason = why_damaged(self._objects, path, self._digests.get(path, ()))
             if reason:
                 return self._objects.damaged(path, reason)
         return None
@@ -67,8 +67,8 @@ class ReadOnlyFiles(AbstractFileSystem):
         Raises:
             StoreError: one is not.
         """
-        for path, digest in self._digests.items():
-            reason = why_damaged(self._objects, path, digest)
+        for path, digests in self._digests.items():
+            reason = why_damaged(self._objects, path, digests)
             if reason:
                 raise self._objects.damaged(path, reason)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infosweep.errors import NotFoundError, StoreError, UsageError
 from infosweep.store.axes import merge_extra
-from infosweep.store.commit import Commit, Committer, digest_of
+from infosweep.store.commit import Commit, Committer, Published, digest_of
 from infosweep.store.lease import Claim, HeldClaim, Lease, now
 from infosweep.store.objects import Objects, open_objects, to_json
 from infosweep.tables import SCHEMA_VERSION, WRITTEN_BY_EVERY_RUN
@@ -235,6 +235,98 @@ class StudyStore:
                 del known[pack_id]
             return dict(sorted(known.items()))
 
+    def published(self, tables: Iterable[str]) -> Published:
+        """Return what readers may see: packs of which every file is in place, and the tables' files.
+
+        Args:
+            tables: tables whose files are wanted beside those that packs have.
+
+        Raises:
+            StoreError: a committed file is nowhere.
+        """
+        commits = self.commits()
+        names = {table for commit in commits.values() for table in commit.tables}
+        files = self._committer.list_tables({*names, *tables})
+        incomplete, lost = self._committer.find_lost(commits, files)
+        for pack_id, path in lost.items():
+            raise self._committer.missing(pack_id, path)
+        return Published({p: c for p, c in commits.items() if p not in incomplete}, files)
+
+    def damaged_ids(self) -> set[str]:
+        """Return the ids of trials that are committed and of which a file is nowhere."""
+        commits = self.commits()
+        names = {table for commit in commits.values() for table in commit.tables}
+        _, lost = self._committer.find_lost(commits, self._committer.list_tables(names))
+        return {trial_id for pack_id in lost for trial_id in commits[pack_id].trial_ids}
+
+    def missing(self, pack_id: str, path: str) -> StoreError:
+        """Return the error that names a committed file that is nowhere."""
+        return self._committer.missing(pack_id, path)
+
+    def table_path(self, table: str, name: str) -> str:
+        """Return where a table's file is, of a pack or an attempt."""
+        return self._committer.table_path(table, name)
+
+    def replace_commit(self, commit: Commit) -> None:
+        """Say anew what a pack's files are; its attempt and trials stay. For the holder of the lease."""
+        self.objects.put(self._committer.commit_path(commit.pack_id), commit.to_json())
+        with self._lock:
+            self._commits[commit.pack_id] = commit
+
+    def failures_files(self) -> list[str]:
+        """Return the names of the files of the table failures, without their ending."""
+        entries = self.objects.children(f"{self.name}/failures")[1]
+        names = sorted(entry.name for entry in entries if is_failures_name(entry.name))
+        return [name.removesuffix(".parquet") for name in names]
+
+    def note_failures(self, name: str, **changes: Any) -> None:
+        """Change what is noted of a file of failures; of the file without rows nothing is."""
+        path = self._meta(f"failures/{name}.json")
+        record = self.objects.get_json(path)
+        if record is not None:
+            self.objects.put_json(path, {**record, **changes})
+
+    def _pack(self, pack_id: str) -> dict[str, Any]:
+        return self.objects.get_json(self._meta(f"packs/{pack_id}.json")) or {}
+
+    def keep_axes(
+        self, extra: Mapping[str, str], known: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> int:
+        """Give all files of the tables the columns of all axes that the study has or had.
+
+        For the holder of the lease; nothing is read or written where no file lacks a column.
+
+        Args:
+            extra: columns of the further axes that the study has now, and their types.
+            known: trial id -> column -> value, of the trials that it asks for now.
+
+        Returns:
+            How many packs lacked some.
+
+        Raises:
+            StoreError: a file is damaged or nowhere, or the store cannot be written.
+        """
+        commits, noted = self.commits().values(), self.axes_of_failures()
+        union = merge_extra([extra, *(c.extra for c in commits), *noted.values()])
+        lacking = (
+            any(c.extra != union or c.next_digests for c in commits)
+            or any(axes != union for axes in noted.values())
+            or (union and set(self.failures_files()) - {"none", *noted})
+        )
+        if not lacking:
+            return 0
+        from infosweep.store.later_axes import give_columns
+
+        return give_columns(self, extra, known or {})
+
+    def axes_of_failures(self) -> dict[str, dict[str, str]]:
+        """Return the further axes' columns of the files of failures, by name, where that is noted."""
+        return {
+            name: dict(record["extra"])
+            for name, record in self._read_all("failures").items()
+            if "extra" in record
+        }
+
     def done_ids(self) -> set[str]:
         """Return the ids of all committed trials, diverged ones among them."""
         return {trial_id for commit in self.commits().values() for trial_id in commit.trial_ids}
@@ -282,13 +374,14 @@ class StudyStore:
         Raises:
             StoreError: they cannot be written; a commit that was made is finished by the next run.
         """
-        from infosweep.store import parquet
+        from infosweep.store import later_axes, parquet
 
         missing = [t.name for t in WRITTEN_BY_EVERY_RUN if t.name not in tables]
         if missing:
             raise ValueError(f"a commit needs the tables {', '.join(missing)} too")
         others = {t for c in self.commits().values() if c.pack_id != pack_id for t in c.trial_ids}
         tables = parquet.without_trials(tables, others)
+        tables = later_axes.complete(tables, self.commits().values())
         trial_ids, diverged_ids = parquet.trials_of(tables["trials"])
         if not trial_ids:
             return False
@@ -333,18 +426,23 @@ class StudyStore:
 
     def write_failures(self, pack_id: str, attempt: str, table: pa.Table) -> None:
         """Keep one row per trial that failed in an attempt (`schemas.build_table("failures", …)`)."""
-        from infosweep.store import parquet
+        from infosweep.store import later_axes, parquet
 
         name = f"{pack_id}.{attempt}"
+        settings = later_axes.settings_of_packs([self._pack(pack_id)])
+        table = later_axes.complete_failures(table, self.commits().values(), settings)
         staged = self._meta(f"tmp/{name}/failures.parquet")
         data = parquet.to_bytes(table, self._footer())
         self.objects.put(staged, data)
         self.objects.rename(staged, f"{self.name}/failures/{name}.parquet")
-        trial_ids = sorted(set(table.column("trial_id").to_pylist()))
-        self.objects.put_json(
-            self._meta(f"failures/{name}.json"),
-            {"trial_ids": trial_ids, "failed_at": now(), "digest": digest_of(data)},
-        )
+        self._committer.remove_staging(pack_id, attempt)
+        record = {
+            "trial_ids": sorted(set(table.column("trial_id").to_pylist())),
+            "failed_at": now(),
+            "digest": digest_of(data),
+            "extra": parquet.extra_columns([table]),
+        }
+        self.objects.put_json(self._meta(f"failures/{name}.json"), record)
         self._failures_table_stands = True
 
     def _keep_failures_table(self, extra: Mapping[str, str]) -> None:
@@ -359,6 +457,7 @@ class StudyStore:
                 staged, parquet.to_bytes(schemas.empty_table("failures", extra), self._footer())
             )
             self.objects.rename(staged, f"{self.name}/failures/none.parquet")
+            self._committer.remove_staging("none", "0")
         self._failures_table_stands = True
 
     def _footer(self) -> dict[str, Any]:

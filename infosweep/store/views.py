@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from infosweep.store.axes import merge_extra, older_value, table_columns
@@ -34,11 +34,11 @@ def define_views(
 ) -> None:
     """Define views named as the tables, over the rows of all the studies.
 
-    Rows of a pack whose `trials` file is not published yet are left out of the other tables, too. A table
-    without files has no rows, but its columns.
+    Rows of a pack of which some file is not published yet are left out of all tables. A table without files
+    has no rows, but its columns.
 
     Raises:
-        StoreError: a file is damaged, or of a newer version.
+        StoreError: a file is damaged, of a newer version, or nowhere though its pack is committed.
     """
     connection.register_filesystem(files)
     connection.execute("set TimeZone = 'UTC'")
@@ -58,37 +58,27 @@ def define_views(
         connection.execute(f'CREATE VIEW "{name}" AS {body}')
 
 
-def visible_entries(study: StudyStore, table: str, packs: Collection[str]) -> Iterator[Entry]:
-    """Yield a table's files that readers may see: those of packs whose `trials` file is published.
-
-    Files that infosweep did not put there are passed over.
-    """
-    for entry in study.objects.children(f"{study.name}/{table}")[1]:
-        if table == "failures":
-            if is_failures_name(entry.name):
-                yield entry
-        elif pack_of(entry) in packs and entry.name == f"{pack_of(entry)}.parquet":
-            yield entry
-
-
-def pack_of(entry: Entry) -> str:
-    """Return the pack that a table's file belongs to."""
-    return entry.name.partition(".")[0]
-
-
 def _group_files(
     study: StudyStore, groups: dict[str, dict[Axes, list[Entry]]], files: ReadOnlyFiles
 ) -> None:
-    """Sort a study's visible files by the further axes that they have columns for."""
-    commits = study.commits()
-    published = study.objects.children(f"{study.name}/trials")[1]
-    packs = {pack_of(entry) for entry in published if pack_of(entry) in commits}
+    """Sort a study's visible files by the further axes that they have columns for.
+
+    Files that infosweep did not put there are passed over.
+    """
+    published = study.published(groups)
     for name, by_axes in groups.items():
-        for entry in visible_entries(study, name, packs):
-            commit = commits.get(pack_of(entry))
-            axes = tuple(sorted(commit.extra.items())) if commit else ()
-            by_axes.setdefault(axes, []).append(entry)
-            files.expect(entry.path, commit.digests.get(name) if commit else None)
+        there = published.files[name]
+        if name == "failures":
+            axes_of = study.axes_of_failures()
+            for file in filter(is_failures_name, there):
+                axes = tuple(sorted(axes_of.get(file.removesuffix(".parquet"), {}).items()))
+                by_axes.setdefault(axes, []).append(there[file])
+            continue
+        for pack_id, commit in published.commits.items():
+            entry = there.get(f"{pack_id}.parquet")
+            if entry is not None:
+                by_axes.setdefault(tuple(sorted(commit.extra.items())), []).append(entry)
+                files.expect(entry.path, commit.digests_of(name))
 
 
 def _quoted(text: str) -> str:

@@ -93,6 +93,7 @@ def run_study(
     with held.lease(f"{os.getpid()}-{time.time_ns():x}") as lease:
         held.finish_published()
         plan, packs = _what_to_run(study, held, workers_here, failed_only)
+        _keep_axes(study, plan, held)
         held.save_study(dump_yaml(study))
         before = held.done_ids()
         code = 0
@@ -124,6 +125,11 @@ def _what_to_run(
     if failed_only:
         packs = [pack for pack in packs if any(trial.trial_id in failed for trial in pack.trials)]
     return plan, packs
+
+
+def _keep_axes(study: StudySettings, plan: Plan, held: StudyStore) -> None:
+    """Give older files the columns of axes that were added since, before newer ones come to lie beside them."""
+    held.keep_axes(_extra_types(study), {trial.trial_id: trial.extra for trial in plan.trials})
 
 
 def _check_cpus(study: StudySettings, workers: int | None) -> None:

@@ -27,7 +27,8 @@ def study_status(store: str | Path, name: str) -> dict[str, Any]:
 
     Returns:
         study, trials, done (diverged ones left out), diverged, failed, running, lost (begun by a worker
-        that is gone or has not reported for 60 s; the next run takes them up), other.
+        that is gone or has not reported for 60 s; the next run takes them up), other, damaged (committed, but a
+        file of theirs is nowhere; `infosweep doctor --repair` lets the next run make them anew).
     """
     import yaml
 
@@ -38,8 +39,9 @@ def study_status(store: str | Path, name: str) -> dict[str, Any]:
     study = study_from_mapping(yaml.safe_load(text), source=f"{name}/_meta/study.yaml")
     ours = {trial.trial_id for trial in trials_of(study)}
     commits = held.commits()
-    done = {trial_id for commit in commits.values() for trial_id in commit.trial_ids}
-    diverged = {trial_id for commit in commits.values() for trial_id in commit.diverged_ids}
+    damaged = held.damaged_ids()
+    done = {t for commit in commits.values() for t in commit.trial_ids} - damaged
+    diverged = {t for commit in commits.values() for t in commit.diverged_ids} - damaged
     at_work: dict[str, set[str]] = {"running": set(), "lost": set()}
     claims = [claim for claim in held.claims() if claim.pack_id not in commits]
     packs = held.fixed_packs(uncommitted=True) if claims else {}
@@ -47,7 +49,7 @@ def study_status(store: str | Path, name: str) -> dict[str, Any]:
         trials = packs.get(claim.pack_id, {}).get("trials", ())
         at_work[claim.state].update(trial["trial_id"] for trial in trials)
     running = at_work["running"] & ours - done
-    failed = held.failed_ids() & ours - running
+    failed = held.failed_ids() & ours - running - damaged
     lost = at_work["lost"] & ours - done - running - failed
     return {
         "study": name,
@@ -58,4 +60,5 @@ def study_status(store: str | Path, name: str) -> dict[str, Any]:
         "running": len(running),
         "lost": len(lost),
         "other": len(done - ours),
+        "damaged": len(damaged),
     }

@@ -11,7 +11,7 @@ import pytest
 from infosweep.errors import NotFoundError, StoreError
 from infosweep.plan.trials import trials_of
 from infosweep.store import open_store
-from infosweep.store.reader import describe_tables, read_table
+from infosweep.store.reader import describe_tables, query, read_table
 from infosweep.study import study_from_mapping
 from infosweep.tables import TABLES, TRIAL_COLUMNS, WRITTEN_BY_EVERY_RUN
 
@@ -33,12 +33,40 @@ def test_tables_come_back(study, pack_tables, failures_table):
     assert str(trials["started_at"].dtype) == "datetime64[us, UTC]"
 
 
-def test_a_half_published_pack_is_in_no_table(study, pack_tables):
+@pytest.fixture
+def two_packs(study, pack_tables):
     study.commit("p1", "a1", pack_tables("p1", "a1", ["t1"]))
     study.commit("p2", "a1", pack_tables("p2", "a1", ["t2"]))
-    study.objects.delete(["demo/trials/p2.parquet"])
+    return study
+
+
+@pytest.mark.parametrize("late", WRITTEN_BY_EVERY_RUN, ids=lambda table: table.name)
+def test_a_half_published_pack_is_in_no_table(two_packs, late):
+    staged = f"demo/_meta/tmp/p2.a1/{late.name}.parquet"
+    two_packs.objects.rename(f"demo/{late.name}/p2.parquet", staged)
     for table in WRITTEN_BY_EVERY_RUN:
-        assert set(read_table(study, table.name)["trial_id"]) == {"t1"}
+        assert set(read_table(two_packs, table.name)["trial_id"]) == {"t1"}
+    assert two_packs.damaged_ids() == set()
+
+
+@pytest.mark.parametrize("gone", WRITTEN_BY_EVERY_RUN, ids=lambda table: table.name)
+def test_a_committed_file_that_is_nowhere_is_named_whatever_is_read(two_packs, gone):
+    two_packs.objects.delete([f"demo/{gone.name}/p2.parquet"])
+    told = rf"demo/{gone.name}/p2.parquet is missing, .*\n  mend: `infosweep doctor --repair demo"
+    for table in WRITTEN_BY_EVERY_RUN:
+        with pytest.raises(StoreError, match=told):
+            read_table(two_packs, table.name)
+        with pytest.raises(StoreError, match=told):
+            query(two_packs.store, f"select count(*) from {table.name}")
+    assert two_packs.damaged_ids() == {"t2"}
+
+
+def test_a_pack_that_is_set_aside_meanwhile_is_not_seen(two_packs):
+    two_packs.commits()  # a reader that has read them, before both are moved away
+    two_packs.objects.delete([f"demo/{t.name}/p2.parquet" for t in WRITTEN_BY_EVERY_RUN])
+    two_packs.objects.delete(["demo/_meta/commits/p2.json"])
+    two_packs.commits = lambda commits=dict(two_packs._commits): dict(commits)
+    assert set(read_table(two_packs, "curves")["trial_id"]) == {"t1"}
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)

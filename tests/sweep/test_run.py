@@ -102,6 +102,39 @@ def test_a_further_axis_is_a_column(tiny: Tiny, store: str):
         assert set(rows.column("learning_rate").to_pylist()) == {1.0, 0.01}
 
 
+def test_an_axis_that_is_added_and_removed_keeps_one_schema(tiny: Tiny, store: str):
+    import polars as pl
+
+    at = {"train_size": [0.05]}
+    run(tiny(axes=at), store)
+    added = run(tiny(axes={**at, "training.learning_rate": [0.01, 0.02]}), store)
+    assert (added.kept, added.run) == (3, 3)
+    rates = {0.01, 0.02}
+    assert run(tiny(axes={**at, "training.learning_rate": [0.01]}), store).run == 0
+    for training in ({"learning_rate": 0.04, "epochs": 12}, None):
+        for table in ("curves", "information", "gradients", "failures"):
+            found = set(pl.read_parquet(Path(store) / "tiny" / table)["learning_rate"])
+            assert found == (set() if table == "failures" else rates)
+        if training:
+            assert run(tiny(axes=at, training=training), store).run == 3
+            rates = rates | {0.04}
+
+
+def test_status_counts_what_is_damaged(tiny: Tiny, store: str):
+    run(tiny(), store)
+    file = min((Path(store) / "tiny" / "curves").iterdir())
+    lost = len(set(pq_column(file, "trial_id")))
+    file.unlink()
+    status = study_status(store, "tiny")
+    assert (status["done"], status["damaged"]) == (12 - lost, lost)
+
+
+def pq_column(file: Path, column: str) -> list[str]:
+    import pyarrow.parquet as pq
+
+    return pq.read_table(file, columns=[column]).column(column).to_pylist()
+
+
 def test_failed_trials_are_told_and_run_again(tiny: Tiny, store: str, broken_seed: set[int]):
     broken_seed.add(1)
     first = run(tiny(), store)
@@ -244,7 +277,10 @@ def test_status_before_and_after(tiny: Tiny, store: str, held: StudyStore):
 
     held.save_study(dump_yaml(study))
     expected = {"study": "tiny", "trials": 12, "done": 4, "diverged": 0, "failed": 0}
-    assert study_status(store, "tiny") == {**expected, "running": 0, "lost": 0, "other": 0}
+    assert study_status(store, "tiny") == {
+        **expected,
+        **dict.fromkeys(("running", "lost", "other", "damaged"), 0),
+    }
     claimed = len(packs[0].trials)
     with held.claim(packs[0].pack_id, "attempt", {"n_trials": claimed}):
         assert study_status(store, "tiny")["running"] == claimed
