@@ -257,3 +257,11 @@ def test_staging_leaves_no_folders(in_folder):
     (tmp / "p9.killed").mkdir()
     in_folder.finish_published()
     assert list(tmp.iterdir()) == []
+
+
+def test_many_packs_at_once_in_a_bucket(older, monkeypatch):
+    monkeypatch.setattr(type(older.objects), "is_near", False)
+    assert older.keep_axes(RATE) == 2
+    assert rates(read_table(older, "curves")) == BEFORE
+    assert inspect(older).faults == ()
+    assert older.objects.entries("demo/_meta/tmp") == []
