@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
 
     from infosweep.aggregation.frames import Frames
     from infosweep.plan import Plan
+    from infosweep.store.clean import Contents
     from infosweep.store.store import Store, StudyStore
     from infosweep.study.settings import StudySettings
     from infosweep.sweep import RunSummary
+    from infosweep.sweep.doctor import Check
 
 Location = str | Path
 DEFAULT_STORE = "results"
@@ -332,6 +335,36 @@ class Results:
 
         return study_status(self.store, self.name)
 
+    def logs(self, which: str | None = None) -> list[dict[str, Any]]:
+        """Return why trials failed, a dict per cause, the newest first; see `infosweep.sweep.logs.study_logs`.
+
+        Args:
+            which: a trial or a pack, by its id or the beginning of it; all if None.
+
+        Raises:
+            NotFoundError: the study has no such trial or pack.
+        """
+        from infosweep.sweep.logs import study_logs
+
+        return study_logs(self.store, self.name, which)
+
+    def contents(self, *, failures_only: bool = False) -> Contents:
+        """Return what `clean` would delete: files, bytes, trials."""
+        from infosweep.store.clean import contents
+
+        return contents(self._held, failures_only=failures_only)
+
+    def clean(self, *, failures_only: bool = False) -> Contents:
+        """Delete the study from the store, or its failures only, without asking; return what was deleted.
+
+        Raises:
+            LockedError: a run is at work on the study.
+            StoreError: something cannot be deleted.
+        """
+        from infosweep.store.clean import clean
+
+        return clean(self._held, failures_only=failures_only)
+
     @cached_property
     def _frames(self) -> Frames:
         """The tables, each read when a finding or a figure needs it."""
@@ -413,6 +446,48 @@ def statuses(store: Location = DEFAULT_STORE, name: str | None = None) -> list[d
     """
     names = _open_store(store).studies() if name is None else [name]
     return [open(store, one).status for one in names]
+
+
+def study_names(store: Location = DEFAULT_STORE) -> list[str]:
+    """Return the names of the studies that a store holds.
+
+    Raises:
+        NotFoundError: there is no such store.
+    """
+    return _open_store(store).studies()
+
+
+def doctor(
+    store: Location = DEFAULT_STORE,
+    study: Location | None = None,
+    *,
+    ray: bool = False,
+    repair: bool = False,
+) -> Iterator[Check]:
+    """Look at this machine and a store, one check after the other; see `infosweep.sweep.doctor`.
+
+    Args:
+        store: folder or URL; it need not exist.
+        study: a study file or the name of a study in the store: only its files are looked at, and there
+            must be space for its plan.
+        ray: start Ray for real, and stop it; 10 s and more.
+        repair: set damaged and foreign files aside, so that the next run makes their packs again.
+
+    Raises:
+        NotFoundError: there is no such study.
+        StudyError: the study file is wrong.
+    """
+    from infosweep.sweep.doctor import diagnose
+
+    if study is None:
+        return diagnose(store, start_ray=ray, repair=repair)
+    if re.fullmatch(r"[a-z0-9-]+", str(study)) and not Path(study).is_file():
+        found = open(store, name := str(study))
+        plan = lambda: found.study.plan(store)  # noqa: E731 - called after a repair
+    else:
+        loaded = Study.load(study)
+        name, plan = loaded.name, lambda: loaded.plan(store)
+    return diagnose(store, [name], plan=plan, start_ray=ray, repair=repair)
 
 
 def usable_cores() -> int:

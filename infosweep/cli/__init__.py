@@ -12,7 +12,9 @@ from infosweep.cli.ending import State, end
 from infosweep.cli.options import debug_option
 
 # Each verb is the function of this name in the module of this name.
-VERBS = ("plan", "run", "status", "query", "findings", "plot", "schema", "bench")
+VERBS = (
+    "plan", "run", "status", "logs", "query", "findings", "plot", "clean", "doctor", "schema", "bench",
+)  # fmt: skip
 
 
 class Verbs(click.Group):

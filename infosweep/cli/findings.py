@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from infosweep.cli import output
+from infosweep.cli import complete, output
 from infosweep.cli.options import formats, store_option, verb
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _SHOWN = (
 
 
 @verb("findings", example="infosweep findings quickstart\ninfosweep findings data-size -o csv")
-@click.argument("name")
+@click.argument("name", shell_complete=complete.studies)
 @store_option
 @formats("table", "csv", "json", "parquet")
 def findings(name: str, store: str, output_format: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from infosweep.cli import complete
 from infosweep.cli.ending import State, reader_left
 
 Function = Callable[..., Any]
@@ -70,6 +71,7 @@ store_option = click.option(
     default="results",
     show_default=True,
     metavar="STORE",
+    shell_complete=complete.folders,
     help="Folder, or prefix such as s3://bucket/path, that holds results.",
 )
 

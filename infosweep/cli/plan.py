@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from infosweep.cli import output
+from infosweep.cli import complete, output
 from infosweep.cli.options import formats, set_option, store_option, verb
 from infosweep.units import format_bytes, format_duration
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     example="infosweep plan sweeps/quickstart.yaml\n"
     "infosweep plan sweeps/depth.yaml --set seeds=16 --json",
 )
-@click.argument("study", metavar="STUDY.yaml")
+@click.argument("study", metavar="STUDY.yaml", shell_complete=complete.files)
 @store_option
 @set_option
 @click.option(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from infosweep.cli import output
+from infosweep.cli import complete, output
 from infosweep.cli.options import store_option, verb
 
 FORMATS = ("png", "svg", "pdf")
@@ -23,8 +23,8 @@ def _split(_ctx: click.Context, _parameter: click.Parameter, value: str) -> tupl
     example="infosweep plot quickstart\n"
     "infosweep plot information-plane information_plane --format svg,pdf --output figures",
 )
-@click.argument("name")
-@click.argument("figures", metavar="[FIGURE]...", nargs=-1)
+@click.argument("name", shell_complete=complete.studies)
+@click.argument("figures", metavar="[FIGURE]...", nargs=-1, shell_complete=complete.figures)
 @click.option(
     "-f",
     "--format",
@@ -36,7 +36,11 @@ def _split(_ctx: click.Context, _parameter: click.Parameter, value: str) -> tupl
     help="One or several of png, svg, pdf.",
 )
 @click.option(
-    "--output", "folder", metavar="DIR", help="Folder for the files.  [the store's figures/]"
+    "--output",
+    "folder",
+    metavar="DIR",
+    shell_complete=complete.folders,
+    help="Folder for the files.  [the store's figures/]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the list of files as JSON.")
 @store_option

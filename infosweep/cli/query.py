@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from infosweep.cli import output
+from infosweep.cli import complete, output
 from infosweep.cli.options import formats, store_option, verb
 
 
@@ -15,7 +15,12 @@ from infosweep.cli.options import formats, store_option, verb
     "infosweep query --tables",
 )
 @click.argument("sql", required=False)
-@click.option("--study", metavar="NAME", help="Only rows of this study.  [all studies]")
+@click.option(
+    "--study",
+    metavar="NAME",
+    shell_complete=complete.studies,
+    help="Only rows of this study.  [all studies]",
+)
 @click.option("--tables", is_flag=True, help="List tables, columns, types and units instead.")
 @click.option(
     "--timeout",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from infosweep.cli import output
+from infosweep.cli import complete, output
 from infosweep.cli.ending import State, say
 from infosweep.cli.findings import findings_text
 from infosweep.cli.options import formats, set_option, store_option, verb
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     "infosweep run sweeps/depth.yaml --set axes.depth=[1,2] --workers 1\n"
     "infosweep run sweeps/quickstart.yaml --failed-only",
 )
-@click.argument("study", metavar="STUDY.yaml")
+@click.argument("study", metavar="STUDY.yaml", shell_complete=complete.files)
 @store_option
 @set_option
 @click.option(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from infosweep.cli import output
+from infosweep.cli import complete, output
 from infosweep.cli.options import formats, store_option, verb
 
 
 @verb("status", example="infosweep status\ninfosweep status quickstart --json")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete.studies)
 @store_option
 @formats("table", "json")
 def status(name: str | None, store: str, output_format: str) -> None:

@@ -10,6 +10,8 @@ progress.py    how far a run is, on stderr
 interrupts.py  the first signal drains, the second aborts
 look.py        looks at tasks and networks of the user's own before anything runs
 status.py      how far a study is, from what the store holds
+logs.py        why trials failed, by cause
+doctor.py      whether this machine and a store are fit for a run
 """
 
 from __future__ import annotations
