@@ -14,12 +14,13 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from infosweep.aggregation.ends import NO_END, Ends, invariant_measures
+from infosweep.aggregation.ends import NO_END, Ends, invariant_measures, not_recorded
 from infosweep.aggregation.grid import Cell, Grid
 from infosweep.aggregation.rows import (
     NOTHING_TO_LEARN,
     Judged,
     Verdict,
+    agree,
     by_interval,
     cell_row,
     few_seeds,
@@ -32,6 +33,7 @@ from infosweep.aggregation.statistics import (
     ALPHA,
     MIN_SEEDS,
     NO_TREND,
+    SHARE,
     Interval,
     Trend,
     paired,
@@ -121,7 +123,7 @@ def claim(ends: Ends, sets: Mapping[Regime, Sequence[Cell]]) -> Claim:
     The row shows the regime that speaks least for the claim.
     """
     trends: dict[Regime, Trend] = {regime: ends.trend(cells) for regime, cells in sets.items()}
-    needed = {regime: trends[regime] for regime in NEEDED if regime in trends}
+    needed: dict[Regime, Trend] = {regime: trends[regime] for regime in NEEDED if regime in trends}
     if not needed:
         return Claim(
             trends, NO_TREND, "undecided", "one batch size in each regime: add others to compare"
@@ -146,7 +148,21 @@ def claim(ends: Ends, sets: Mapping[Regime, Sequence[Cell]]) -> Claim:
                 if verdicts[r] != "supported" or not trend.p <= ALPHA
             ]
             said.append(f"no rise with the batch size at {' and at '.join(short)}")
+    said += [_apart(needed), agree(shown.correlation)]
     return Claim(trends, shown, verdict, notes(*said))
+
+
+def _apart(needed: Mapping[Regime, Trend]) -> str:
+    """Say where the regimes disagree: `falls at equal epochs (-1), rises at equal steps (+1)`."""
+    means = {regime: trend.correlation.mean for regime, trend in needed.items()}
+    if not (min(means.values()) < 0 < max(means.values())):
+        return ""
+    return ", ".join(
+        f"{'rises' if mean > 0 else 'falls'} at {regime} ({mean:+.2g})".replace(
+            "-", "\N{MINUS SIGN}"
+        )
+        for regime, mean in means.items()
+    )
 
 
 def _least(trend: Trend) -> float:
@@ -218,9 +234,10 @@ def _claim_row(
         "n_left_out": max((cell.n_planned for cell in compared), default=0) - n,
         "note": notes(
             "" if learns else NOTHING_TO_LEARN,
-            "" if main.recorded else f"{main.name} on all examples was not recorded (split all)",
+            "" if main.recorded else not_recorded(grid, f"{main.name} on all examples (split all)"),
             NO_END if main.recorded and not main else "",
             result.note,
+            _without_seeds(grid, main, compared) if main.recorded else "",
             f"at {where}" if where else "",
         ),
         "measure": main.name,
@@ -234,19 +251,27 @@ def _claim_row(
     return row
 
 
+def _without_seeds(grid: Grid, main: Ends, cells: Sequence[Cell]) -> str:
+    empty = [grid.label(cell) for cell in cells if not main.of(cell)[0].size]
+    return f"no seed has finished at {' and at '.join(empty)}, left out" if main and empty else ""
+
+
 def _cell_rows(
     grid: Grid, main: Ends, others: Sequence[Ends], accuracy: Ends, groups: Sequence[Sequence[Cell]]
 ) -> list[dict[str, Any]]:
     compared: dict[Cell, tuple[Cell, Regime] | None] = {}
+    lacking: dict[Cell, str] = {}
     for group in groups:
         sets = regimes(group)
+        lacks = notes(*(ADD[regime] for regime in NEEDED if regime not in sets))
         for cell in group:
+            lacking[cell] = lacks
             compared[cell] = next(
                 ((cells[0], name) for name, cells in sets.items() if cell in cells), None
             )
     compared = {cell: compared[cell] for cell in grid.cells}
-    judged = _judge(main, compared)
-    alternatives = {ends.name: _judge(ends, compared) for ends in others}
+    judged = _judge(main, compared, lacking)
+    alternatives = {ends.name: _judge(ends, compared, lacking) for ends in others}
     out = []
     for cell, against in compared.items():
         own = t_interval(main.of(cell)[1])
@@ -257,8 +282,8 @@ def _cell_rows(
             ),
             "measure": main.name,
             "regime": against[1] if against else None,
-            **interval_columns("label_information", own),
-            **interval_columns("test_accuracy", t_interval(accuracy.of(cell)[1])),
+            **interval_columns("label_information", own, (0.0, np.log2(grid.study.task.n_classes))),
+            **interval_columns("test_accuracy", t_interval(accuracy.of(cell)[1]), SHARE),
             "batch_used": cell.trial.batch_used,
             "epochs": epochs,
             "steps": steps,
@@ -268,8 +293,12 @@ def _cell_rows(
     return out
 
 
-def _judge(ends: Ends, compared: Mapping[Cell, tuple[Cell, Regime] | None]) -> dict[Cell, Judged]:
-    """Judge label information here minus at the smallest batch of the same regime."""
+def _judge(
+    ends: Ends,
+    compared: Mapping[Cell, tuple[Cell, Regime] | None],
+    lacking: Mapping[Cell, str],
+) -> dict[Cell, Judged]:
+    """Judge label information here minus at the smallest batch of the same regime; as the claim, only with both."""
     effects: list[Interval | None] = []
     said: list[str] = []
     for cell, against in compared.items():
@@ -280,7 +309,8 @@ def _judge(ends: Ends, compared: Mapping[Cell, tuple[Cell, Regime] | None]) -> d
         elif against[0] is cell:
             effect, note = None, "the batch size that others are compared with"
         else:
-            effect, note = t_interval(paired(ends.of(cell), ends.of(against[0]))[1]), ""
+            effect = t_interval(paired(ends.of(cell), ends.of(against[0]))[1])
+            note = lacking[cell] if effect.n >= MIN_SEEDS else ""
         effects.append(effect)
         said.append(note)
     return judge_cells(list(compared), effects, said)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from infosweep.aggregation.ends import literature_estimator, not_recorded
 from infosweep.aggregation.grid import Cell, Curve, Grid
 from infosweep.aggregation.rows import (
     NOTHING_TO_LEARN,
@@ -93,6 +94,11 @@ class Times:
         per_example = 6 * sum(a * b for a, b in itertools.pairwise(widths))
         return seeds, epochs * cell.trial.n_fit * per_example
 
+    def columns(self, name: str, cell: Cell) -> dict[str, float]:
+        """Return mean and interval of min(tau, E) as columns, within 0 and E."""
+        bounds = (0.0, self.end.get(cell, np.inf))
+        return interval_columns(name, t_interval(self.restricted(cell)[1]), bounds)
+
     def arrived(self, cell: Cell) -> int:
         """Return how many seeds reach the target."""
         return int(np.isfinite(self.tau[cell][1]).sum()) if cell in self.tau else 0
@@ -164,17 +170,18 @@ def main_times(grid: Grid) -> Times:
     return Times("i_decision", curves, None if h_y is None else TARGET * h_y, RUNNING)
 
 
+def accuracy_times(grid: Grid) -> Times:
+    """Return the times to 95 % of the test examples right, at one checkpoint."""
+    curves = grid.curves("curves", "accuracy_true", split="test")
+    return Times(f"test accuracy >= {ACCURACY_TARGET:g}", curves, ACCURACY_TARGET, 1)
+
+
 def rows(grid: Grid) -> pd.DataFrame:
     """Return the finding: the claim's row first, then one row per cell below label_noise 1."""
     h_y = label_entropy(grid)
     decision = grid.curves("curves", "i_decision", split="all")
-    softmax = grid.curves(
-        "information",
-        "i_ty",
-        from_end=0,
-        sample="all",
-        estimator_id=estimator_id(grid.study.estimators[0]),
-    )
+    estimator = estimator_id(literature_estimator(grid.study))
+    softmax = grid.curves("information", "i_ty", from_end=0, sample="all", estimator_id=estimator)
     main = main_times(grid)
     strict = Times(
         f"target {STRICT_TARGET:g} of H(Y)",
@@ -182,14 +189,9 @@ def rows(grid: Grid) -> pd.DataFrame:
         None if h_y is None else STRICT_TARGET * h_y,
         RUNNING,
     )
-    accuracy = Times(
-        f"test accuracy >= {ACCURACY_TARGET:g}",
-        grid.curves("curves", "accuracy_true", split="test"),
-        ACCURACY_TARGET,
-        1,
-    )
+    accuracy = accuracy_times(grid)
     binned = Times(
-        f"I(T;Y) of the softmax, {estimator_id(grid.study.estimators[0])}",
+        f"I(T;Y) of the softmax, {estimator}",
         softmax,
         None if h_y is None else TARGET * h_y,
         RUNNING,
@@ -237,7 +239,7 @@ def _claim_row(
         "margin": 0.0,
         "n_left_out": planned - result.effect.n + result.n_left_out,
         "note": notes(
-            _missing(main, h_y) if learning else "",
+            _missing(grid, main, h_y) if learning else "",
             result.note,
             f"at {where}" if where else "",
         ),
@@ -252,10 +254,10 @@ def _claim_row(
     }
 
 
-def _missing(main: Times, h_y: float | None) -> str:
+def _missing(grid: Grid, main: Times, h_y: float | None) -> str:
     if h_y is None:
-        return "H(Y) of all examples was not recorded (record sample all)"
-    return "" if main.tau else "i_decision on all examples was not recorded (split all)"
+        return not_recorded(grid, "H(Y) of all examples (sample all)")
+    return "" if main.tau else not_recorded(grid, "i_decision on all examples (split all)")
 
 
 def _cell_rows(
@@ -282,16 +284,16 @@ def _cell_rows(
             ),
             "measure": main.name,
             "target": np.nan if h_y is None else TARGET * h_y,
-            **interval_columns("epochs_to_target", epochs),
+            **main.columns("epochs_to_target", cell),
             "n_arrived": reached,
             "n_censored": epochs.n - reached,
             "end_epoch": main.end.get(cell, np.nan),
             "steps_to_target": epochs.mean * cell.trial.steps_per_epoch,
             "operations_to_target": t_interval(main.operations(cell)[1]).mean,
             "to_target_seconds": share * seconds.get(cell, np.nan),
-            **interval_columns("epochs_to_accuracy", t_interval(accuracy.restricted(cell)[1])),
+            **accuracy.columns("epochs_to_accuracy", cell),
             "n_accurate": accuracy.arrived(cell),
-            **interval_columns("epochs_to_bins", t_interval(binned.restricted(cell)[1])),
+            **binned.columns("epochs_to_bins", cell),
             "n_parameters": cell.n_parameters,
         }
         out.append(row)

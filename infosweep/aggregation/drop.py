@@ -54,6 +54,12 @@ class Drops:
     peak_time: NDArray[np.float64]
 
 
+def windows_fit(times: NDArray[np.float64]) -> bool:
+    """Whether checkpoints at `times` (k,) leave room for a peak window before the end window."""
+    window = end_window(times)
+    return window is not None and window.start >= 3
+
+
 def cross_fitted_drop(times: NDArray[np.float64], values: NDArray[np.float64]) -> Drops | None:
     """Return the drops of curves `values` (seeds, k), seeds sorted, at ascending `times` (k,).
 
@@ -66,7 +72,7 @@ def cross_fitted_drop(times: NDArray[np.float64], values: NDArray[np.float64]) -
     """
     window = end_window(times)
     n = values.shape[0]
-    if window is None or n < 2 or window.start < 3:
+    if window is None or n < 2 or not windows_fit(times):
         return None
     even, odd = halves(n)
     peak_of = np.empty(n, np.int64)

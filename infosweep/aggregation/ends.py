@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from infosweep.aggregation.drop import at_end
 from infosweep.aggregation.grid import Cell, Curve, Grid
 from infosweep.aggregation.statistics import NO_SEEDS, PerSeed, Trend, complete, page_trend
 
+if TYPE_CHECKING:
+    from infosweep.study.settings import AnyEstimator, StudySettings
+
+NO_SEED = "no seed has finished"
 NO_END = "too few checkpoints for an end window: at least 8 are needed"
 
 
@@ -47,3 +52,27 @@ def invariant_measures(grid: Grid) -> list[str]:
     return (
         ["i_rank", "i_decision", "auc"] if grid.study.task.n_classes == 2 else ["i_decision", "auc"]
     )
+
+
+def not_recorded(grid: Grid, what: str) -> str:
+    """Say why a measure has no values: nothing has finished, or it was not recorded."""
+    return f"{what} was not recorded" if grid.done.any() else NO_SEED
+
+
+def saturated_at_end(saturated: Curve) -> bool:
+    """Whether at the last checkpoint nearly every example has its own code, in most seeds."""
+    return bool(saturated.values[:, -1].mean() > 0.5)
+
+
+def literature_estimator(study: StudySettings) -> AnyEstimator:
+    """Return the estimator of the literature's figure: the first with fixed bins; without any, the first."""
+    return next(
+        (each for each in study.estimators if has_fixed_bins(each)), next(iter(study.estimators))
+    )
+
+
+def has_fixed_bins(estimator: AnyEstimator) -> bool:
+    """Whether an activation's bin depends on nothing but the activation."""
+    if estimator.rule == "bins":
+        return not isinstance(estimator.range, str)
+    return estimator.rule in ("edges", "width")

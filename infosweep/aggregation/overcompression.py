@@ -16,8 +16,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from infosweep.aggregation.drop import Drops, cross_fitted_drop
-from infosweep.aggregation.ends import invariant_measures
+from infosweep.aggregation.drop import Drops, cross_fitted_drop, windows_fit
+from infosweep.aggregation.ends import (
+    has_fixed_bins,
+    invariant_measures,
+    literature_estimator,
+    not_recorded,
+    saturated_at_end,
+)
 from infosweep.aggregation.grid import Cell, Curve, Grid
 from infosweep.aggregation.rows import (
     ADD_CONTROL,
@@ -71,6 +77,8 @@ class Measure:
     def __init__(self, name: str, test: Mapping[Cell, Curve], train: Mapping[Cell, Curve]) -> None:
         self.name = name
         self.recorded = bool(test)
+        self.seeds = {cell: curve.seeds.size for cell, curve in test.items()}
+        self.has_windows = any(windows_fit(curve.epochs) for curve in test.values())
         self.test = _drops(test)
         self.train = _drops(train)
 
@@ -114,15 +122,18 @@ def _binned(grid: Grid, estimator: str, from_end: int) -> Measure:
         return {
             c: curve
             for c, curve in found.items()
-            if c not in saturated or not _mostly(saturated[c])
+            if c not in saturated or not saturated_at_end(saturated[c])
         }
 
     layer = "softmax" if from_end == 0 else "last hidden layer"
     return Measure(f"I(T;Y) of the {layer}, {estimator}", curves(held_out), curves("train"))
 
 
-def _mostly(saturated: Curve) -> bool:
-    return bool(saturated.values[:, -1].mean() > 0.5)
+def bins_names(grid: Grid) -> tuple[str, str]:
+    """Return how columns of the literature's figure begin: only what has fixed bins is called so."""
+    if has_fixed_bins(literature_estimator(grid.study)):
+        return "fixed_bin", "hidden_bin"
+    return "softmax_estimate", "hidden_estimate"
 
 
 @dataclass(frozen=True)
@@ -175,9 +186,11 @@ def claim(grid: Grid, measure: Measure, cells: Sequence[Cell]) -> Claim:
     trend = page_trend(complete([size for size in by_size if size[0].size])[1], increasing=False)
     said = [
         "" if has_control else ADD_CONTROL,
-        "" if measure.recorded else f"{measure.name} held out was not recorded (split test)",
-        NO_WINDOWS if measure.recorded and not measure.test else "",
-        few_seeds(effect.n) if has_control and measure.test else "",
+        "" if measure.recorded else not_recorded(grid, f"{measure.name} held out (split test)"),
+        NO_WINDOWS if measure.recorded and not measure.has_windows else "",
+        few_seeds(effect.n or _fewest(measure, smallest))
+        if has_control and (measure.has_windows or not measure.recorded)
+        else "",
     ]
     verdict = "undecided" if any(said) else by_interval(effect)
     if not any(said):
@@ -191,6 +204,11 @@ def claim(grid: Grid, measure: Measure, cells: Sequence[Cell]) -> Claim:
     return Claim(
         effect, rise, drop, control, train, trend, verdict, said, smallest, same.n_left_out
     )
+
+
+def _fewest(measure: Measure, cells: Sequence[Cell]) -> int:
+    """Return the fewest seeds of any of the cells: a single one has no cross-fitted drop, and is still one."""
+    return min((measure.seeds.get(cell, 0) for cell in cells), default=0)
 
 
 def _objections(train: Interval, trend: Trend) -> list[str]:
@@ -217,13 +235,14 @@ def rows(grid: Grid) -> pd.DataFrame:
         for name in invariant_measures(grid)
     )
     ids = [estimator_id(settings) for settings in grid.study.estimators]
-    binned = [(_binned(grid, each, 0), _binned(grid, each, 1)) for each in ids]
-    alternatives = [*others, *(measure for pair in binned for measure in pair)]
+    pairs = {each: (_binned(grid, each, 0), _binned(grid, each, 1)) for each in ids}
+    alternatives = [*others, *(measure for pair in pairs.values() for measure in pair)]
+    binned = pairs[estimator_id(literature_estimator(grid.study))]
     alternatives = [measure for measure in alternatives if measure.recorded]
     learning = [cell for cell in grid.cells if not cell.is_control]
-    out = [_claim_row(grid, main, alternatives, binned[0], learning)]
+    out = [_claim_row(grid, main, alternatives, binned, learning)]
     return table(
-        "overcompression", "C7", out + _cell_rows(grid, main, alternatives, binned[0], learning)
+        "overcompression", "C7", out + _cell_rows(grid, main, alternatives, binned, learning)
     )
 
 
@@ -250,7 +269,7 @@ def _claim_row(
         for measure, each in zip(binned, (softmax, hidden), strict=True)
         if each.effect.n >= MIN_SEEDS and each.effect.low > 0 and not result.effect.low > 0
     ]
-    saturates = bool(only_binned)
+    saturates = bool(only_binned) and has_fixed_bins(literature_estimator(grid.study))
     flips += [name for name in only_binned if name not in flips]
     by_depth = _depth_trend(grid, main, cells)
     return {
@@ -273,8 +292,9 @@ def _claim_row(
         ),
         "measure": main.name,
         **_beside(result.drop, result.control, result.train, result.rise),
-        **_in_bins("fixed_bin", softmax.effect, softmax.drop, softmax.control),
-        **_in_bins("hidden_bin", hidden.effect, hidden.drop, hidden.control),
+        "bins_estimator": estimator_id(literature_estimator(grid.study)),
+        **_in_bins(bins_names(grid)[0], softmax.effect, softmax.drop, softmax.control),
+        **_in_bins(bins_names(grid)[1], hidden.effect, hidden.drop, hidden.control),
         "saturation": saturates,
         **interval_columns("trend", result.trend.correlation),
         "trend_p": result.trend.p,
@@ -302,19 +322,22 @@ def _cell_rows(
     # A study of controls alone still names its cells, none of them with an effect.
     cells = learning or grid.cells
     judged = _judge(grid, main, cells)
+    fixed = has_fixed_bins(literature_estimator(grid.study))
     others = {measure.name: _judge(grid, measure, cells) for measure in alternatives}
     out = []
     for cell in cells:
         own = main.interval(cell, "drop")
         control = grid.control_of(cell)
         null = NOTHING if control is None else main.interval(control, "drop")
-        saturates = judged[cell].verdict != "supported" and any(
-            others[m.name][cell].verdict == "supported" for m in binned if m.name in others
+        saturates = (
+            judged[cell].verdict != "supported"
+            and fixed
+            and any(others[m.name][cell].verdict == "supported" for m in binned if m.name in others)
         )
         said = SATURATION if saturates else ""
         given = {"counter_test": COUNTER_TEST, "unit": "bits", "note": said}
         row = {
-            **cell_row(grid, cell, judged, others, own.n, **given),
+            **cell_row(grid, cell, judged, others, main.seeds.get(cell, 0), **given),
             "measure": main.name,
             **_beside(
                 own,
@@ -322,10 +345,15 @@ def _cell_rows(
                 main.interval(cell, "drop", "train"),
                 main.interval(cell, "rise"),
             ),
-            **_cell_in_bins("fixed_bin", grid, binned[0], cell),
-            **_cell_in_bins("hidden_bin", grid, binned[1], cell),
+            "bins_estimator": estimator_id(literature_estimator(grid.study)),
+            **_cell_in_bins(bins_names(grid)[0], grid, binned[0], cell),
+            **_cell_in_bins(bins_names(grid)[1], grid, binned[1], cell),
             "saturation": saturates,
-            **interval_columns("end_information", main.interval(cell, "end")),
+            **interval_columns(
+                "end_information",
+                main.interval(cell, "end"),
+                (0.0, np.log2(grid.study.task.n_classes)),
+            ),
             "peak_epoch": main.interval(cell, "peak_time").mean,
             "n_train": cell.trial.n_train,
             "n_parameters": cell.n_parameters,
@@ -345,10 +373,12 @@ def _judge(grid: Grid, measure: Measure, cells: Sequence[Cell]) -> dict[Cell, Ju
             note = NOTHING_TO_LEARN
         elif grid.control_of(cell) is None:
             note = ADD_CONTROL
-        elif measure.recorded and not measure.test:
+        elif measure.recorded and not measure.has_windows:
             note = NO_WINDOWS
         elif effect.n >= MIN_SEEDS and not measure.interval(cell, "rise").low > 0:
             note = NO_RISE
+        elif not effect.n:
+            note = few_seeds(measure.seeds.get(cell, 0))
         effects.append(effect)
         against.append(note)
     return judge_cells(cells, effects, against)

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from infosweep.aggregation.ends import saturated_at_end
 from infosweep.aggregation.grid import Cell, Curve, Grid
-from infosweep.aggregation.statistics import CONFIDENCE
+from infosweep.aggregation.statistics import CONFIDENCE, Bounds
 from infosweep.aggregation.strata import along, first_variant, held
 from infosweep.study.settings import FOUR_AXES
 
@@ -29,8 +30,8 @@ class Band:
     n: int
 
 
-def band(curve: Curve) -> Band:
-    """Return mean and interval of a curve.
+def band(curve: Curve, bounds: Bounds = (-np.inf, np.inf)) -> Band:
+    """Return mean and interval of a curve, the interval's ends within `bounds`.
 
     >>> band(Curve(np.arange(2), np.array([0.0]), np.array([[1.0], [3.0]]))).mean
     array([2.])
@@ -41,7 +42,8 @@ def band(curve: Curve) -> Band:
         nothing = np.full(mean.shape, np.nan)
         return Band(curve.epochs, mean, nothing, nothing, n)
     half = special.stdtrit(n - 1, 0.5 + CONFIDENCE / 2) * curve.values.std(axis=0, ddof=1) / n**0.5
-    return Band(curve.epochs, mean, mean - half, mean + half, n)
+    low, high = np.clip([mean - half, mean + half], *bounds)
+    return Band(curve.epochs, mean, low, high, n)
 
 
 def arrived_share(
@@ -64,7 +66,7 @@ class Plane:
 
     Attributes:
         i_xt, i_ty: layer -> bits.
-        saturated: layer -> share of seeds and checkpoints at which nearly every example has its own code.
+        saturated: layers in which nearly every example has its own code at the end (`ends.saturated_at_end`).
         h_y, log2_n: the most that i_ty and i_xt can be, in bits; NaN where not recorded.
         sample, estimator_id: what was measured.
     """
@@ -72,7 +74,7 @@ class Plane:
     cell: Cell
     i_xt: Mapping[int, Curve]
     i_ty: Mapping[int, Curve]
-    saturated: Mapping[int, float]
+    saturated: frozenset[int]
     h_y: float
     log2_n: float
     sample: str
@@ -104,7 +106,11 @@ def planes(grid: Grid, cells: Sequence[Cell], sample: str, estimator_id: str) ->
                 cell,
                 {layer: curves[0] for layer, curves in kept.items()},
                 {layer: curves[1] for layer, curves in kept.items()},
-                {layer: _mean(here[layer][2], 0.0) for layer in kept},
+                frozenset(
+                    layer
+                    for layer in kept
+                    if (marks := here[layer][2]) is not None and saturated_at_end(marks)
+                ),
                 _mean(here[min(kept)][3], np.nan),
                 _mean(here[min(kept)][4], np.nan),
                 sample,

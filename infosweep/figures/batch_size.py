@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from infosweep.aggregation import batch_information, finding_of
-from infosweep.aggregation.grid import Cell, Grid, format_value, magnitude
+from infosweep.aggregation.grid import Cell, Grid, magnitude
 from infosweep.aggregation.rows import Row, by_cell
 from infosweep.aggregation.strata import first_variant, held
 from infosweep.aggregation.summaries import spread
@@ -20,6 +20,7 @@ from infosweep.figures.style import (
     Look,
     dodge,
     draw_points,
+    figure_legend,
     footnote,
     in_words,
     interval_of,
@@ -30,6 +31,7 @@ from infosweep.figures.style import (
 )
 
 MOST_SIZES = 4
+REGIME_LOOKS: dict[str, Look] = dict(zip(batch_information.REGIMES, LOOKS, strict=False))
 LABELS = {
     "i_rank": "Label information of the\noutputs' ranking (bits)",
     "i_decision": "Label information of\nthe decision (bits)",
@@ -38,42 +40,55 @@ LABELS = {
 
 @dataclass(frozen=True)
 class Series:
-    """Cells that are joined by a line: one train_size in one regime."""
+    """Cells that are joined by a line: one train_size in one regime; regimes of one batch size have one cell."""
 
-    label: str
+    regime: str
     cells: tuple[Cell, ...]
     look: Look
-    hollow: bool
 
 
 def draw(grid: Grid) -> Figure:
-    """Draw the deepest networks at the least noise; a series per train_size (up to four) and regime."""
+    """Draw the deepest networks at the least noise: a column per train_size (up to four), a series per regime."""
     rows = by_cell(finding_of("batch_information", grid))
-    series = [each for each in _series(grid) if _known(grid, rows, each)]
-    if not series:
+    sizes = [[each for each in size if _known(grid, rows, each)] for size in _sizes(grid)]
+    sizes = [size for size in sizes if size]
+    if not sizes:
         return in_words(
             "No network has finished yet: there is no label information to draw against batch size."
         )
-    figure, axes = new_figure(TWO_COLUMNS, 2.9, 1, 2)
-    cells = list(dict.fromkeys(cell for each in series for cell in each.cells))
-    used = [cell.trial.batch_used for cell in cells]
-    span = max(used) / min(used)
-    measure = str(rows[grid.label(cells[0])]["measure"])
-    for place, name in enumerate(("label_information", "test_accuracy")):
-        ax = axes[0, place]
-        for number, each in enumerate(series):
-            _draw_series(grid, ax, rows, name, each, dodge(number, len(series), span))
-        panel_letter(ax, place)
-        value_axis(ax, {magnitude(c, "batch_size"): _tick(c, cells) for c in cells}, log=True)
-        ax.set_xlabel("Batch size in use (examples)")
+    width = 0.6 * TWO_COLUMNS if len(sizes) == 1 else TWO_COLUMNS
+    # Each panel has a scale of its own: what batch sizes differ by is small beside what train sizes do.
+    figure, axes = new_figure(width, 4.4, 2, len(sizes), sharex="col")
+    shown = list(dict.fromkeys(cell for size in sizes for each in size for cell in each.cells))
+    measure = str(rows[grid.label(shown[0])]["measure"])
+    regimes = {each.regime for size in sizes for each in size if each.regime}
+    for column, series in enumerate(sizes):
+        cells = list(dict.fromkeys(cell for each in series for cell in each.cells))
+        used = [cell.trial.batch_used for cell in cells]
+        for row, name in enumerate(("label_information", "test_accuracy")):
+            ax = axes[row, column]
+            for number, each in enumerate(series):
+                aside = dodge(number, len(series), max(used) / min(used))
+                _draw_series(grid, ax, rows, name, each, aside)
+            several = row == 0 and len(sizes) > 1
+            title = axis_text("train_size", cells[0].axes["train_size"]) if several else ""
+            panel_letter(ax, row * len(sizes) + column, title)
+            value_axis(ax, {magnitude(c, "batch_size"): _tick(c, cells) for c in cells}, log=True)
+            ax.margins(y=0.12)
+        axes[1, column].set_xlabel(
+            "Batch size in use (examples)" if len(sizes) < 3 else "Batch size"
+        )
     axes[0, 0].set_ylabel(LABELS[measure])
-    axes[0, 1].set_ylabel("Test accuracy")
-    axes[0, 0].legend(loc="best")
-    counts = [int(rows[grid.label(cell)]["n_seeds"]) for cell in cells]
+    axes[1, 0].set_ylabel("Test accuracy")
+    if len(regimes) > 1:
+        figure_legend(figure, axes.flat)
+    counts = [int(rows[grid.label(cell)]["n_seeds"]) for cell in shown]
+    one = f" Batch sizes at {next(iter(regimes))}." if len(regimes) == 1 else ""
+    scales = " Each panel has its own scale." if len(sizes) > 1 else ""
     footnote(
         figure,
-        "Mean over the last 20 % of training, all examples in a, test examples in b; 95 % t interval, "
-        f"{seeds_text(counts)}. {_regimes_text(series)}{shown_text(grid, cells)}",
+        "Mean over the last 20 % of training, label information on all examples; 95 % t interval, "
+        f"{seeds_text(counts)}.{one}{scales} {shown_text(grid, shown)}",
     )
     return figure
 
@@ -89,7 +104,8 @@ def _tick(cell: Cell, cells: list[Cell]) -> str:
     return f"{used}\n(full)" if full == {used} and len(full) == 1 else str(used)
 
 
-def _series(grid: Grid) -> list[Series]:
+def _sizes(grid: Grid) -> list[list[Series]]:
+    """Return the series of each train_size."""
     base = held(first_variant(grid, grid.cells), depth=True, label_noise=False)
     deepest = {(c.axes["depth"], c.axes["label_noise"]) for c in base}
     cells = [c for c in grid.cells if (c.axes["depth"], c.axes["label_noise"]) in deepest]
@@ -97,24 +113,12 @@ def _series(grid: Grid) -> list[Series]:
         sorted(cells, key=lambda c: magnitude(c, "train_size")), lambda c: c.trial.n_train
     )
     found = []
-    for look, group in zip(LOOKS, spread(list(by_size.values()), MOST_SIZES), strict=False):
+    for group in spread(list(by_size.values()), MOST_SIZES):
         regimes = batch_information.regimes(group)
-        for number, (regime, members) in enumerate(regimes.items()):
-            size = axis_text("train_size", group[0].axes["train_size"]) if len(by_size) > 1 else ""
-            label = ", ".join(
-                part for part in (size, regime if len(regimes) > 1 or not size else "") if part
-            )
-            beside = bool(size) and number > 0
-            found.append(Series(label, members, look if size else LOOKS[number], hollow=beside))
-        if not regimes:
-            found.append(
-                Series(
-                    axis_text("train_size", format_value(group[0].axes["train_size"])),
-                    (group[0],),
-                    look,
-                    False,
-                )
-            )
+        found.append(
+            [Series(r, members, REGIME_LOOKS[r]) for r, members in regimes.items()]
+            or [Series("", (group[0],), LOOKS[0])]
+        )
     return found
 
 
@@ -125,9 +129,4 @@ def _draw_series(
     found = [(x, row) for x, row in found if np.isfinite(row[name])]
     x = [position for position, _ in found]
     mean, low, high = interval_of((row for _, row in found), name)
-    look, label = series.look, series.label
-    draw_points(ax, x, mean, low, high, look, label=label, hollow=series.hollow)
-
-
-def _regimes_text(series: list[Series]) -> str:
-    return "Hollow: further regimes. " if any(each.hollow for each in series) else ""
+    draw_points(ax, x, mean, low, high, series.look, label=series.regime or None)

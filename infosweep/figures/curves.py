@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from infosweep.aggregation.grid import Grid
@@ -13,6 +14,7 @@ from infosweep.figures.style import (
     TWO_COLUMNS,
     draw_band,
     epoch_axis,
+    figure_legend,
     footnote,
     in_words,
     new_figure,
@@ -21,6 +23,7 @@ from infosweep.figures.style import (
 
 SPLITS = (("train", "train"), ("validation", "validation"), ("test", "test"))
 MEASURES = (("loss", "Cross entropy (nats)"), ("accuracy", "Accuracy"))
+BOUNDS = {"loss": (0.0, np.inf), "accuracy": (0.0, 1.0)}
 MOST_COLUMNS = 4
 
 
@@ -46,7 +49,7 @@ def draw(grid: Grid) -> Figure:
                 if curve is None:
                     continue
                 counts.append(curve.seeds.size)
-                draw_band(ax, band(curve), look, name)
+                draw_band(ax, band(curve, BOUNDS[measure]), look, name)
                 epoch_axis(ax, curve.epochs[-1])
             if measure == "accuracy":
                 ax.axhline(
@@ -62,17 +65,9 @@ def draw(grid: Grid) -> Figure:
         axes[1, column].set_xlabel("Epoch")
     # Once all columns are drawn: a limit ends the autoscaling of the whole shared row.
     axes[0, 0].set_ylim(bottom=0)
-    series = {
-        str(line.get_label()): line
-        for ax in axes.flat
-        for line in ax.get_lines()
-        if not str(line.get_label()).startswith("_")
-    }
-    order = [*(name for _, name in SPLITS if name in series), "chance"]
-    figure.legend(
-        [series[name] for name in order], order, loc="outside upper center", ncols=len(order)
-    )
-    given = " and ".join(name for name in ("train", "validation") if name in series)
+    figure_legend(figure, axes[::-1].flat)
+    drawn_splits = {split for _, split in drawn if any(c in drawn["loss", split] for c in cells)}
+    given = " and ".join(name for name in ("train", "validation") if name in drawn_splits)
     labels = f"; given labels on {given}" if given else ""
     footnote(
         figure,

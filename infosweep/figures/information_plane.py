@@ -2,7 +2,7 @@
 
 Means over seeds thick, coloured by epoch; single seeds thin. H(Y) and log2 n are drawn, beyond which nothing can
 lie; past .95 log2 n nearly every example has its own code and the estimate says nothing: that region is shaded,
-and layers that stay in it are marked.
+and the end of a layer that is saturated at the last checkpoint is grey.
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ from infosweep.study.settings import estimator_id
 
 COLOURS = "viridis"
 SATURATED = 0.95  # of log2 n
-MARKERS = "osD^vPX*<>hp"
+MARKERS = "osD^v<>hpX*"
+SOFTMAX_MARKER = "P"
+# Ends of layers that are nearer than this, as shares of the axes, hide each other.
+NEAR = 0.03
 
 
 def draw(grid: Grid) -> Figure:
@@ -95,13 +98,12 @@ def _draw_rows(grid: Grid, rows: list[list[Plane]]) -> Figure:
     bar.ax.yaxis.set_minor_locator(NullLocator())
     _legend(figure, shown)
     counts = [curve.seeds.size for plane in shown for curve in plane.i_xt.values()]
-    depths = {len(cell.trial.hidden) for cell in cells}
-    last_layer = "" if len(depths) == 1 else " The last layer of each network is its softmax."
     measured = f"Sample {first.sample}, estimator {first.estimator_id}."
     footnote(
         figure,
         f"Thick: mean over seeds ({seeds_text(counts)}); thin: single seeds. {measured} "
-        f"Shaded: $I(X;T) > {SATURATED:g}\\,\\log_2 n$, where nearly every example has its own code.{last_layer} "
+        f"Shaded: $I(X;T) > {SATURATED:g}\\,\\log_2 n$, where nearly every example has its own code; "
+        "grey end: so in most seeds at the last checkpoint. "
         f"{shown_text(grid, cells)}",
     )
     return figure
@@ -113,6 +115,7 @@ def _draw_plane(ax: Axes, plane: Plane, norm: Normalize) -> None:
         ax.axvline(plane.log2_n, color=GREY, linewidth=0.8, linestyle=":", zorder=1)
     if np.isfinite(plane.h_y):
         ax.axhline(plane.h_y, color=GREY, linewidth=0.8, linestyle="--", zorder=1)
+    ends: dict[int, tuple[float, float]] = {}
     for layer, i_xt in plane.i_xt.items():
         i_ty = plane.i_ty[layer]
         seeds, at_x, at_y = np.intersect1d(
@@ -123,10 +126,54 @@ def _draw_plane(ax: Axes, plane: Plane, norm: Normalize) -> None:
         x, y = i_xt.values[at_x], i_ty.values[at_y]
         for one_x, one_y in zip(x, y, strict=True):
             ax.plot(one_x, one_y, color=GREY, alpha=0.16, linewidth=0.4, zorder=2)
-        _draw_path(ax, Curve(seeds, i_xt.epochs, x), y.mean(axis=0), layer, norm)
+        _draw_path(ax, Curve(seeds, i_xt.epochs, x), y.mean(axis=0), norm)
+        ends[layer] = (float(x[:, -1].mean()), float(y[:, -1].mean()))
+    for layer, end in ends.items():
+        colour = GREY if layer in plane.saturated else "white"
+        edge: dict[str, Any] = {"edgecolors": "black", "linewidths": 0.9, "zorder": 5}
+        ax.scatter(*end, color=colour, marker=_marker(plane, layer), s=26, **edge)
+    _name_hidden(ax, plane, ends)
 
 
-def _draw_path(ax: Axes, i_xt: Curve, y: np.ndarray, layer: int, norm: Normalize) -> None:
+def _is_softmax(plane: Plane, layer: int) -> bool:
+    return layer == len(plane.cell.trial.hidden) + 1
+
+
+def _marker(plane: Plane, layer: int) -> str:
+    return SOFTMAX_MARKER if _is_softmax(plane, layer) else MARKERS[(layer - 1) % len(MARKERS)]
+
+
+def _name_hidden(ax: Axes, plane: Plane, ends: dict[int, tuple[float, float]]) -> None:
+    """Name layers whose ends lie on one another, which markers cannot tell apart."""
+    wide = plane.log2_n if np.isfinite(plane.log2_n) else max(x for x, _ in ends.values()) or 1.0
+    high = plane.h_y if np.isfinite(plane.h_y) else max(y for _, y in ends.values()) or 1.0
+    clusters: list[list[int]] = []
+    for layer, (x, y) in ends.items():
+        last = ends[clusters[-1][-1]] if clusters else (np.inf, np.inf)
+        if abs(x - last[0]) <= NEAR * wide and abs(y - last[1]) <= NEAR * high:
+            clusters[-1].append(layer)
+        else:
+            clusters.append([layer])
+    for cluster in clusters:
+        if len(cluster) < 2:
+            continue
+        text = f"layers {cluster[0]}\N{EN DASH}{cluster[-1]}"
+        x, y = ends[cluster[0]]
+        # Above H(Y) there is room, since nothing can lie there.
+        left, up = x > wide / 2, y < high / 2 or y > 0.9 * high
+        ax.annotate(
+            text,
+            (x, y),
+            xytext=(6 if left else -6, 6 if up else -9),
+            textcoords="offset points",
+            ha="right" if left else "left",
+            va="bottom" if up else "top",
+            fontsize=7,
+            zorder=6,
+        )
+
+
+def _draw_path(ax: Axes, i_xt: Curve, y: np.ndarray, norm: Normalize) -> None:
     x = i_xt.values.mean(axis=0)
     points = np.stack([x, y], axis=1)
     segments = np.stack([points[:-1], points[1:]], axis=1)
@@ -136,18 +183,7 @@ def _draw_path(ax: Axes, i_xt: Curve, y: np.ndarray, layer: int, norm: Normalize
     )
     path.set_array((moments[:-1] + moments[1:]) / 2)
     ax.add_collection(path)
-    marker = MARKERS[(layer - 1) % len(MARKERS)]
     ax.scatter(x, y, c=moments, cmap=COLOURS, norm=norm, s=6, linewidths=0, zorder=4)
-    ax.scatter(
-        x[-1:],
-        y[-1:],
-        color="white",
-        edgecolors="black",
-        marker=marker,
-        s=26,
-        linewidths=0.9,
-        zorder=5,
-    )
 
 
 def _limit(ax: Axes, shown: list[Plane]) -> None:
@@ -156,24 +192,21 @@ def _limit(ax: Axes, shown: list[Plane]) -> None:
     if np.isfinite(log2_n):
         ax.set_xlim(-0.02 * log2_n, 1.03 * log2_n)
     if np.isfinite(h_y):
-        ax.set_ylim(-0.03 * h_y, 1.08 * h_y)
+        ax.set_ylim(-0.03 * h_y, 1.14 * h_y)
 
 
 def _legend(figure: Figure, shown: list[Plane]) -> None:
-    handles = []
-    depths = {len(plane.cell.trial.hidden) for plane in shown}
-    for layer in sorted({layer for plane in shown for layer in plane.i_xt}):
-        said = []
-        if depths == {layer - 1}:
-            said.append("softmax")
-        # A layer counts as saturated only where it is in every panel.
-        if min(plane.saturated[layer] for plane in shown if layer in plane.saturated) > 0.5:
-            said.append("saturated")
-        label = f"layer {layer}" + (f" ({', '.join(said)})" if said else "")
-        look: dict[str, Any] = {"color": "black", "markerfacecolor": "white", "linestyle": ""}
-        handles.append(
-            Line2D([], [], marker=MARKERS[(layer - 1) % len(MARKERS)], label=label, **look)
-        )
+    look: dict[str, Any] = {"color": "black", "markerfacecolor": "white", "linestyle": ""}
+    hidden = {layer for p in shown for layer in p.i_xt if not _is_softmax(p, layer)}
+    handles = [
+        Line2D([], [], marker=MARKERS[(layer - 1) % len(MARKERS)], label=f"layer {layer}", **look)
+        for layer in sorted(hidden)
+    ]
+    if any(_is_softmax(plane, layer) for plane in shown for layer in plane.i_xt):
+        handles.append(Line2D([], [], marker=SOFTMAX_MARKER, label="softmax", **look))
+    if any(plane.saturated for plane in shown):
+        filled = {**look, "markerfacecolor": GREY}
+        handles.append(Line2D([], [], marker="o", label="saturated at the end", **filled))
     handles.append(Line2D([], [], color=GREY, linewidth=0.8, linestyle="--", label="$H(Y)$"))
     handles.append(Line2D([], [], color=GREY, linewidth=0.8, linestyle=":", label=r"$\log_2 n$"))
     figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 5))

@@ -11,7 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from infosweep.aggregation import finding_of
+from infosweep.aggregation.ends import literature_estimator
 from infosweep.aggregation.grid import Cell, Grid, format_value, magnitude
+from infosweep.aggregation.overcompression import bins_names
 from infosweep.aggregation.rows import Row, by_cell
 from infosweep.aggregation.strata import first_variant, held
 from infosweep.aggregation.summaries import spread
@@ -31,6 +33,7 @@ from infosweep.figures.style import (
     seeds_text,
     value_axis,
 )
+from infosweep.study.settings import AnyEstimator, BinsSettings, estimator_id
 
 MOST_DEPTHS = 3
 MOST_BATCHES = 2
@@ -58,7 +61,9 @@ def draw(grid: Grid) -> Figure:
         TWO_COLUMNS, 0.6 + 2.3 * len(batches), len(batches), 2, sharex=True, sharey=True
     )
     invariant = MEASURES[str(rows[grid.label(cells[0])]["measure"])]
-    sides = (("", invariant), ("fixed_bin_", "Softmax in fixed bins, minus its null"))
+    softmax, _ = bins_names(grid)
+    rule = _rule_text(literature_estimator(grid.study))
+    sides = (("", invariant), (f"{softmax}_", f"Softmax, {rule}, minus its null"))
     for place, batch in enumerate(batches):
         by_depth = [[c for c in batch if magnitude(c, "depth") == d] for d in depths]
         several = axis_text("batch_size", batch[0].axes["batch_size"]) if len(batches) > 1 else ""
@@ -84,6 +89,13 @@ def draw(grid: Grid) -> Figure:
     return figure
 
 
+def _rule_text(estimator: AnyEstimator) -> str:
+    """Name an estimator's rule: `30 fixed bins` for so many over [-1, 1], else as its id does."""
+    if estimator_id(estimator) == estimator_id(BinsSettings(bins=estimator.bins)):
+        return f"{estimator.bins} fixed bins"
+    return estimator_id(estimator)
+
+
 def _tick(cell: Cell) -> str:
     """Label a training set by its examples, and by the fraction where it was written as one."""
     size = cell.trial.train_size
@@ -96,8 +108,10 @@ def _draw_side(
 ) -> None:
     sizes = [cell.trial.n_train for cells in by_depth for cell in cells]
     for place, cells in enumerate(by_depth):
-        aside = dodge(place, len(by_depth), max(sizes) / min(sizes))
-        for name, hollow in ((f"{prefix}control_drop", True), (f"{prefix}drop", False)):
+        kinds = ((f"{prefix}control_drop", True), (f"{prefix}drop", False))
+        for kind, (name, hollow) in enumerate(kinds):
+            # Side by side, not on top of each other: a control beside its cell, both beside the next depth.
+            aside = dodge(2 * place + kind, 2 * len(by_depth), max(sizes) / min(sizes))
             found = [(cell.trial.n_train * aside, rows[grid.label(cell)]) for cell in cells]
             found = [(x, row) for x, row in found if np.isfinite(row[name])]
             mean, low, high = interval_of((row for _, row in found), name)

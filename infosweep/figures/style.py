@@ -173,12 +173,23 @@ def value_axis(axes: Axes, ticks: Mapping[float, str], *, log: bool) -> None:
         axes.set_xlim(values[0] / margin, values[-1] * margin)
 
 
+def figure_legend(figure: Figure, axes: Iterable[Axes]) -> None:
+    """Put one legend above all panels, out of the way of what they show; each series once."""
+    series: dict[str, Any] = {}
+    for ax in axes:
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            series.setdefault(label, handle)
+    if series:
+        most = min(len(series), max(1, int(figure.get_figwidth() / 1.3)))
+        figure.legend(series.values(), series.keys(), loc="outside upper center", ncols=most)
+
+
 def dodge(place: int, n: int, span: float) -> float:
     """Return the factor that moves series `place` of `n` aside on a log axis, so that intervals stay apart.
 
-    `span` is the ratio of the axis' ends; a step is 1.5 % of its length.
+    `span` is the ratio of the axis' ends; a step is 2 % of its length.
     """
-    return float(max(span, 2.0) ** (0.015 * (place - (n - 1) / 2)))
+    return float(max(span, 2.0) ** (0.02 * (place - (n - 1) / 2)))
 
 
 def interval_of(rows: Iterable[Row], name: str) -> tuple[list[float], list[float], list[float]]:

@@ -75,7 +75,9 @@ def test_equal_epochs_alone_are_undecided_and_say_what_to_add(synthetic: ModuleT
     assert np.isnan(row["equal_steps_trend"])
     assert row["flips_under"] == ["tuned learning rate (not run)"]
     cells = table[table["cell"].notna()]
-    assert cells["verdict"].tolist() == ["undecided", "supported", "supported"]
+    assert cells["verdict"].tolist() == ["undecided"] * 3  # no cell says more than the claim can
+    assert cells["note"].iloc[1:].str.contains("zip: [[batch_size", regex=False).all()
+    assert (cells["p"].iloc[1:] < 0.05).all()
     assert cells["label_information"].is_monotonic_increasing
 
 
@@ -96,6 +98,8 @@ def test_a_rise_in_both_regimes_supports_it(synthetic: ModuleType):
     assert row["verdict"] == "supported"
     assert row["low"] > 0
     assert len(table) == 6
+    assert "all 8 seeds agree" in row["note"]
+    assert set(table["verdict"].iloc[2:]) == {"supported"}
 
 
 def test_a_fall_with_fewer_steps_contradicts_it(synthetic: ModuleType):
@@ -104,6 +108,23 @@ def test_a_fall_with_fewer_steps_contradicts_it(synthetic: ModuleType):
     assert row["equal_epochs_trend"] < -0.9
     assert row["verdict"] == "contradicted"
     assert row["regime"] == "equal epochs"
+
+
+def test_regimes_that_disagree_are_told(synthetic: ModuleType):
+    study = synthetic.make_study(**ONE, **BOTH, zip_=ZIP)
+    world = synthetic.World(
+        level=lambda t: 1.4 - higher(t) if t.training.epochs == 1000 else higher(t)
+    )
+    row = claim(finding("batch_information", world.frames(study), study))
+    assert row["verdict"] == "contradicted"
+    assert "falls at equal epochs (\N{MINUS SIGN}1), rises at equal steps (+1)" in row["note"]
+
+
+def test_a_batch_size_without_seeds_is_named(synthetic: ModuleType):
+    study = synthetic.make_study(**ONE, **BOTH, zip_=ZIP)
+    world = synthetic.World(level=higher, diverged=lambda t: t.batch_size == 128)
+    row = claim(finding("batch_information", world.frames(study), study))
+    assert "no seed has finished at batch_size=128" in row["note"]
 
 
 def test_a_rise_at_equal_epochs_alone_does_not_support_it(synthetic: ModuleType):

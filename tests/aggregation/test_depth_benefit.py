@@ -80,6 +80,17 @@ def test_runs_that_do_not_arrive_are_kept_at_the_end(synthetic: ModuleType, stud
     assert claim(table)["n_censored"] == 4
 
 
+def test_epochs_stay_within_the_training(synthetic: ModuleType, study):
+    world = synthetic.World(
+        level=lambda t: 0.97 if t.seed == 3 else 0.5, speed=lambda _: 50.0, noise=0.001
+    )
+    table = finding("depth_benefit", world.frames(study), study)
+    cells = table[table["cell"].notna()]
+    assert (cells["n_arrived"] == 1).all()
+    assert (cells["epochs_to_target_high"] == 1000.0).all()
+    assert (cells["epochs_to_target_low"] < cells["epochs_to_target"]).all()
+
+
 def test_nobody_arriving_says_nothing(synthetic: ModuleType, study):
     table = finding("depth_benefit", synthetic.World(level=lambda _: 0.5).frames(study), study)
     assert set(table["verdict"]) == {"undecided"}

@@ -10,6 +10,7 @@ import pytest
 
 from infosweep.aggregation import finding
 from infosweep.plan.trial import Trial
+from infosweep.study.settings import BinsSettings
 
 AXES = {
     "train_size": (0.04, 0.16, 0.85),
@@ -124,6 +125,39 @@ def test_no_rise_is_undecided(synthetic: ModuleType, study):
     table = finding("overcompression", world.frames(study), study)
     assert set(table["verdict"]) == {"undecided"}
     assert table["note"].str.contains("does not rise").all()
+
+
+def test_too_few_seeds_are_not_taken_for_too_few_checkpoints(synthetic: ModuleType):
+    one = synthetic.make_study(**AXES, seeds=1)
+    table = finding("overcompression", synthetic.World().frames(one), one)
+    assert not table["note"].str.contains("checkpoints").any()
+    assert "6 are needed" in claim(table)["note"]
+    assert table["note"].iloc[1:].str.contains("one seed has finished here").all()
+    few = synthetic.make_study(**AXES, checkpoints=4)
+    table = finding("overcompression", synthetic.World().frames(few), few)
+    assert table["note"].str.contains("too few checkpoints").all()
+    none = synthetic.World(missing=lambda _: True).frames(one)
+    table = finding("overcompression", none, one)
+    assert claim(table)["note"].startswith("no seed has finished")
+    assert not table["note"].str.contains("recorded").any()
+
+
+def test_the_literature_has_fixed_bins(synthetic: ModuleType):
+    study = synthetic.make_study(**AXES)
+    quantiles, fixed = BinsSettings(quantiles=6), BinsSettings(bins=60)
+    both = study.model_copy(update={"estimators": (quantiles, fixed)})
+    frames = synthetic.World(saturating=lambda t: little(t, 0.12)).frames(both)
+    row = claim(finding("overcompression", frames, both))
+    assert row["bins_estimator"] == "bins(bins=60)"
+    assert row["fixed_bin_effect_low"] > 0.05
+    assert row["saturation"]
+    alone = study.model_copy(update={"estimators": (quantiles,)})
+    frames = synthetic.World(saturating=lambda t: little(t, 0.12)).frames(alone)
+    table = finding("overcompression", frames, alone)
+    assert claim(table)["bins_estimator"] == "bins(quantiles=6)"
+    assert claim(table)["softmax_estimate_effect_low"] > 0.05
+    assert not table.columns.str.startswith("fixed_bin").any()
+    assert not table["saturation"].any()
 
 
 def test_more_than_two_classes_use_the_decision(synthetic: ModuleType):

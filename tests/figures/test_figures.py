@@ -11,14 +11,17 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from infosweep.aggregation import finding
 from infosweep.aggregation.frames import Frames
 from infosweep.errors import UsageError
 from infosweep.figures import FIGURES, FORMATS, figure, figures_for, save
 from infosweep.figures.style import ONE_COLUMN, TWO_COLUMNS
-from infosweep.study.settings import StudySettings
+from infosweep.study.settings import BinsSettings, StudySettings
 
 AXES = {
     "train_size": (0.04, 0.16, 0.85),
@@ -59,7 +62,7 @@ def test_axes_are_named(drawn: Figure):
 
 
 def test_seeds_intervals_and_what_is_left_out_are_stated(drawn: Figure):
-    text = " ".join(_texts(drawn))
+    text = " ".join(_texts(drawn)).replace("\n", " ")
     assert "seeds" in text
     assert "95 % t interval" in text or "single seeds" in text
     assert "cells shown" in text
@@ -176,13 +179,109 @@ def test_every_column_of_curves_lies_in_its_panel(synthetic: ModuleType):
     assert "given labels on train and validation" in " ".join(_texts(drawn)).replace("\n", " ")
 
 
+def test_no_line_runs_through_a_legend(drawn: Figure):
+    drawn.draw_without_rendering()
+    for ax in drawn.axes:
+        if (legend := ax.get_legend()) is None:
+            continue
+        box = legend.get_window_extent()
+        for line in ax.get_lines():
+            points = line.get_transform().transform(line.get_xydata())
+            inside = (points[:, 0] >= box.x0) & (points[:, 0] <= box.x1)
+            inside &= (points[:, 1] >= box.y0) & (points[:, 1] <= box.y1)
+            assert not inside.any()
+            flat = len(points) == 2 and points[0, 1] == points[1, 1]
+            assert not (flat and box.y0 <= points[0, 1] <= box.y1)
+
+
+def _ends(ax: Axes) -> dict[tuple[float, float], bool]:
+    """Return where the markers of layers' ends lie, and whether each is grey."""
+    ends = {}
+    for shade in ax.collections:
+        if isinstance(shade, PathCollection) and shade.get_sizes().tolist() == [26]:
+            colour = shade.get_facecolor()[0][:3].tolist()
+            ends[tuple(shade.get_offsets()[0].tolist())] = colour != [1.0, 1.0, 1.0]
+    return ends
+
+
+def test_saturation_is_marked_in_each_panel_at_its_end(synthetic: ModuleType):
+    study = synthetic.make_study(train_size=(0.85,), label_noise=(0.0,), depth=(2, 5), seeds=6)
+    frames = synthetic.World(layers="all").frames(study)
+    rows = frames.information
+    # Deep: layer 3 saturates at the last checkpoint alone. Shallow: layer 1 does so until before it.
+    last = rows["step"] == rows["step"].max()
+    rows.loc[(rows["depth"] == 5), "saturated"] = (rows["layer"] == 3) & last
+    rows.loc[(rows["depth"] == 2), "saturated"] = (rows["layer"] == 1) & ~last
+    drawn = figure("information_plane", frames, study)
+    shallow, deep = (_ends(ax) for ax in drawn.axes[:2])
+    assert list(shallow.values()) == [False] * 3
+    assert list(deep.values()) == [False, False, True, False, False, False]
+    paths = [
+        [c.get_paths()[0].vertices.tolist() for c in ax.collections if len(c.get_offsets()) == 1][
+            -1
+        ]
+        for ax in drawn.axes[:2]
+    ]
+    assert paths[0] == paths[1]  # the softmax, the last of three layers and of six
+
+
+def test_layers_that_hide_each_other_are_named(synthetic: ModuleType):
+    study = synthetic.make_study(train_size=(0.85,), label_noise=(0.0,), seeds=6)
+    frames = synthetic.World(layers="all").frames(study)
+    rows = frames.information
+    rows.loc[rows["layer"] <= 3, "i_xt"] = 12.0
+    rows.loc[rows["layer"] <= 3, "i_ty"] = synthetic.H_Y
+    assert "layers 1\N{EN DASH}3" in _texts(figure("information_plane", frames, study))
+
+
+def test_bins_are_called_as_they_are(synthetic: ModuleType):
+    for estimators, title in (
+        ((BinsSettings(quantiles=6),), "Softmax, bins(quantiles=6), minus its null"),
+        ((BinsSettings(quantiles=6), BinsSettings()), "Softmax, 30 fixed bins, minus its null"),
+    ):
+        study = synthetic.make_study().model_copy(update={"estimators": estimators})
+        drawn = figure("overcompression", synthetic.World().frames(study), study)
+        assert title in _texts(drawn)
+        assert drawn.axes[1].containers
+
+
+def test_no_point_lies_under_another(frames: Frames, study: StudySettings):
+    for ax in figure("overcompression", frames, study).axes:
+        x = np.concatenate([container[0].get_xdata() for container in ax.containers])
+        assert len(x) == 12
+        assert np.unique(x).size == x.size
+
+
+def test_depth_shows_both_targets(frames: Frames, study: StudySettings):
+    drawn = figure("depth_benefit", frames, study)
+    labels = [ax.get_ylabel().replace("\n", " ") for ax in drawn.axes]
+    assert labels[0] == "Epochs to 0.9 $H(Y)$"
+    assert "Epochs to test accuracy 0.95" in labels
+    table = finding("depth_benefit", frames, study)
+    cells = table[(table["train_size"] == 0.85) & (table["label_noise"] == 0)]
+    accuracy = drawn.axes[labels.index("Epochs to test accuracy 0.95")]
+    drawn_means = np.concatenate([c[0].get_ydata() for c in accuracy.containers])
+    assert sorted(drawn_means) == pytest.approx(sorted(cells["epochs_to_accuracy"].dropna()))
+
+
+def test_batch_sizes_are_compared_on_a_scale_of_their_own(frames: Frames, study: StudySettings):
+    drawn = figure("batch_size", frames, study)
+    assert len(drawn.axes) == 6
+    tops = {ax.get_ylim() for ax in drawn.axes[:3]}
+    assert len(tops) == 3
+    assert [ax.get_title() for ax in drawn.axes[:3]] == [
+        "train size 0.04",
+        "train size 0.16",
+        "train size 0.85",
+    ]
+
+
 def test_the_plane_marks_what_saturates(synthetic: ModuleType):
     study = synthetic.make_study(train_size=(0.85,), label_noise=(0.0,), seeds=6, checkpoints=12)
     drawn = figure("information_plane", synthetic.World(layers="all").frames(study), study)
     texts = _texts(drawn)
-    assert "layer 1 (saturated)" in texts
-    assert "layer 6 (softmax)" in texts
-    assert "layer 5" in texts
+    assert {"layer 1", "layer 5", "softmax", "saturated at the end"} <= set(texts)
+    assert "layer 6" not in texts
     ax = drawn.axes[0]
     lines = {
         tuple(np.unique(line.get_ydata()))
