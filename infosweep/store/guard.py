@@ -62,20 +62,28 @@ _TABLE_FUNCTIONS = {"unnest", "range", "generate_series"}
 # What looks at or changes something other than the rows: environment, settings, sequences, files, time.
 _REFUSED_FUNCTIONS = re.compile(
     r"getenv|current_setting|getvariable|setseed|nextval|currval|setval|write_log|txid_current"
-    r"|\w*sleep\w*|which_secret|json_execute\w*|query|query_table|glob|sniff_\w+|read_\w+|parquet_\w+"
+    r"|\w*sleep\w*|which_secret|json_(execute|serialize|deserialize)\w*|query|query_table|glob|sniff_\w+|read_\w+|parquet_\w+"
     r"|(__internal|duckdb|pragma|pg|has|inet)_\w+",
     re.IGNORECASE,
 )
 
 _LONGEST, _DEEPEST = 100_000, 200  # characters, brackets
 
+_WIDEST = 300  # characters of a message
+TOO_DEEP = "the query is too long or nested too deeply"
 ONE_SELECT = "query takes one SELECT and nothing else"
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
     """Return ``; did you mean '…'?`` where a known word is near, else nothing."""
-    found = difflib.get_close_matches(word.lower(), list(words), n=1)
+    found = difflib.get_close_matches(word.lower(), list(words), n=1) if len(word) <= 100 else []
     return f"; did you mean '{found[0]}'?" if found else ""
+
+
+def shortened(text: str) -> str:
+    """Return one line of bounded length: a message quotes what stands in the query, which may be long."""
+    text = " ".join(text.split())
+    return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 3]}..."
 
 
 def check(connection: DuckDBPyConnection, sql: str, tables: Iterable[str]) -> set[str]:
@@ -90,15 +98,10 @@ def check(connection: DuckDBPyConnection, sql: str, tables: Iterable[str]) -> se
         QueryError: it is refused; the message says why, in one line.
     """
     tree = _parse(connection, sql)
-    nodes = list(_nodes(tree["statements"]))
-    for node in nodes:
+    found = list(_nodes(tree["statements"]))
+    for node, _ in found:
         _check_node(node)
-    local = {
-        str(entry["key"]).lower()
-        for node in nodes
-        for entry in (node.get("cte_map") or {}).get("map", [])
-    }
-    return set(_tables_read(nodes, set(tables), local))
+    return set(_tables_read(found, set(tables)))
 
 
 def _depth(sql: str) -> int:
@@ -111,44 +114,68 @@ def _depth(sql: str) -> int:
 
 
 def _parse(connection: DuckDBPyConnection, sql: str) -> dict[str, Any]:
+    try:
+        sql.encode()
+    except UnicodeEncodeError:
+        raise QueryError("the query is not text in UTF-8") from None
     # DuckDB's parser needs seconds for a thousand brackets, and cannot be interrupted.
     if len(sql) > _LONGEST or _depth(sql) > _DEEPEST:
-        raise QueryError("the query is too long or nested too deeply")
+        raise QueryError(TOO_DEEP)
     row = connection.execute("select json_serialize_sql(?::varchar)", [sql]).fetchone()
     assert row is not None
     try:
         tree = json.loads(row[0])
     except RecursionError:
-        raise QueryError("the query is too long or nested too deeply") from None
+        raise QueryError(TOO_DEEP) from None
     if tree["error"]:
-        raise _refusal(sql, tree)
+        raise _refusal(connection, sql, tree)
     n_statements = len(tree["statements"])
     if n_statements != 1:
-        found = "there is none" if n_statements == 0 else f"there are {n_statements} statements"
-        raise QueryError(f"{ONE_SELECT}; {found}", "give one SELECT, without `;` inside")
+        raise _several(n_statements)
     return tree
 
 
-def _refusal(sql: str, tree: dict[str, Any]) -> QueryError:
+def _refusal(connection: DuckDBPyConnection, sql: str, tree: dict[str, Any]) -> QueryError:
     if tree["error_type"] == "not implemented":
+        n_statements = len(connection.extract_statements(sql))
         word = re.match(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*(\w+)", sql, re.DOTALL)
+        if re.search(r"\bpivot\b", sql, re.IGNORECASE):
+            return QueryError(
+                "a PIVOT must name its values",
+                "write FROM trials PIVOT (count(*) FOR depth IN (1, 5)), or use GROUP BY",
+            )
+        if n_statements > 1:
+            return _several(n_statements)
         found = f"; this is {word[1].upper()}" if word else ""
         return QueryError(f"{ONE_SELECT}{found}", "results are changed by runs alone")
-    where = f" (at character {int(tree['position']) + 1})" if tree.get("position") else ""
     message = str(tree["error_message"]).partition("\n")[0]
-    return QueryError(f"SQL that cannot be read: {message}{where}")
+    if "max_expression_depth" in message:
+        return QueryError(TOO_DEEP)
+    where = f" (at character {int(tree['position']) + 1})" if tree.get("position") else ""
+    return QueryError(f"SQL that cannot be read: {shortened(message)}{where}")
 
 
-def _nodes(tree: object) -> Iterator[dict[str, Any]]:
-    """Yield every object of a tree; without recursion, since a query may be nested deeply."""
-    stack = [tree]
+def _several(n_statements: int) -> QueryError:
+    found = f"there are {n_statements} statements" if n_statements else "there is none"
+    return QueryError(f"{ONE_SELECT}; {found}", "give one SELECT, without `;` inside")
+
+
+def _nodes(tree: object) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
+    """Yield every object of a tree with the names that WITH gives around it.
+
+    Without recursion, since a query may be nested deeply.
+    """
+    stack: list[tuple[object, frozenset[str]]] = [(tree, frozenset())]
     while stack:
-        value = stack.pop()
+        value, local = stack.pop()
         if isinstance(value, dict):
-            yield value
-            stack.extend(value.values())
+            entries = (value.get("cte_map") or {}).get("map", [])
+            if entries:
+                local |= {str(entry["key"]).lower() for entry in entries}
+            yield value, local
+            stack.extend((below, local) for below in value.values())
         elif isinstance(value, list):
-            stack.extend(value)
+            stack.extend((below, local) for below in value)
 
 
 def _check_node(node: dict[str, Any]) -> None:
@@ -178,9 +205,9 @@ def _refused(kind: str) -> QueryError:
 
 
 def _tables_read(
-    nodes: Iterable[dict[str, Any]], tables: set[str], local: set[str]
+    nodes: Iterable[tuple[dict[str, Any], frozenset[str]]], tables: set[str]
 ) -> Iterator[str]:
-    for node in nodes:
+    for node, local in nodes:
         if node.get("type") != "BASE_TABLE" or "class" in node:
             continue
         path = [str(part) for part in (node.get("qualified_name") or {}).get("path", [])]
@@ -189,7 +216,7 @@ def _tables_read(
         if not qualified and name.lower() in tables:
             yield name.lower()
         elif qualified or name.lower() not in local:
-            written = ".".join(path) or name
+            written = shortened(".".join(path) or name)
             raise QueryError(
                 f"there is no table '{written}'{nearest(written, sorted(tables))}",
                 f"tables: {', '.join(sorted(tables))}",

@@ -9,7 +9,6 @@ where registering an Arrow dataset costs two (`pyarrow.dataset` loads pandas).
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +17,8 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from infosweep.errors import InfosweepError, NotFoundError, QueryError, StoreError
-from infosweep.store.guard import check, nearest
+from infosweep.store.bounded import TimedOut, memory_bounded, within
+from infosweep.store.guard import TOO_DEEP, check, nearest, shortened
 from infosweep.store.readonly import PROTOCOL, ReadOnlyFiles
 from infosweep.store.store import Store, StudyStore, study_of
 from infosweep.store.views import define_views
@@ -64,18 +64,38 @@ def query(
         StoreError: a file is damaged.
     """
     limits = limits or QueryLimits()
-    connection = connect()
+    connection, stuck = connect(), False
     try:
         files = ReadOnlyFiles(store.objects)
         with explained(store, limits, files):
-            wanted = check(connection, sql, TABLES)
+            wanted = within(
+                limits.seconds, connection.interrupt, lambda: check(connection, sql, TABLES)
+            )
             studies = [study_of(store, study)] if study else _all_studies(store)
             define_views(connection, files, studies, wanted)
             _lock(connection, limits)
-            with _timed(connection, limits.seconds):
-                return _fetch(connection, sql, limits.rows)
+            with memory_bounded(_bytes_of(limits.memory)):
+                return within(
+                    limits.seconds, connection.interrupt, lambda: _fetch(connection, sql, limits)
+                )
+    except TimedOut as error:
+        stuck = error.stuck
+        raise QueryError(
+            f"the query took longer than {format_duration(limits.seconds)}",
+            "filter or aggregate more, or raise --timeout",
+        ) from None
     finally:
-        connection.close()
+        if not stuck:  # closing would wait for it
+            connection.close()
+
+
+_UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+
+
+def _bytes_of(memory: str) -> int:
+    """Return a size as DuckDB writes it in bytes."""
+    found = re.fullmatch(r"\s*([0-9.]+)\s*([KMGT]?B?)\s*", memory.upper())
+    return int(float(found[1]) * _UNITS.get(found[2], 10**9)) if found else 2 * 10**9
 
 
 def connect() -> duckdb.DuckDBPyConnection:
@@ -109,19 +129,7 @@ def _lock(connection: duckdb.DuckDBPyConnection, limits: QueryLimits) -> None:
     connection.execute("set lock_configuration = true")
 
 
-@contextmanager
-def _timed(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
-    """Interrupt the query when its time is over; DuckDB never ends an endless recursion by itself."""
-    timer = threading.Timer(seconds, connection.interrupt)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-def _fetch(connection: duckdb.DuckDBPyConnection, sql: str, limit: int) -> pa.Table:
+def _fetch(connection: duckdb.DuckDBPyConnection, sql: str, limits: QueryLimits) -> pa.Table:
     import pyarrow as pa
 
     result = connection.sql(sql)
@@ -136,17 +144,33 @@ def _fetch(connection: duckdb.DuckDBPyConnection, sql: str, limit: int) -> pa.Ta
                 for p, name, is_wide in zip(positions, names, wide, strict=True)
             )
         )
-    reader = result.to_arrow_reader(100_000)
-    batches, n_rows = [], 0
+    # What a batch holds DuckDB does not count: small ones, so that wide texts and lists stay within bounds.
+    reader = result.to_arrow_reader(10_000)
+    batches, n_rows, n_bytes, most = [], 0, 0, _bytes_of(limits.memory)
     for batch in reader:
-        n_rows += batch.num_rows
-        if n_rows > limit:
+        n_rows, n_bytes = n_rows + batch.num_rows, n_bytes + batch.nbytes
+        if n_rows > limits.rows:
             raise QueryError(
-                f"the result has more than {limit:,} rows",
+                f"the result has more than {limits.rows:,} rows",
                 "aggregate, add a LIMIT, or read the Parquet files themselves",
             )
+        if n_bytes > most:
+            raise _too_large(limits)
         batches.append(batch)
     return pa.Table.from_batches(batches, reader.schema)
+
+
+def _too_large(limits: QueryLimits) -> QueryError:
+    return QueryError(
+        f"the query needs more than {limits.memory} of memory",
+        "filter or aggregate more, or read the Parquet files themselves",
+    )
+
+
+# So DuckDB and Arrow tell that an allocation failed, or that a column of a batch is past what Arrow can hold.
+_NO_MEMORY = re.compile(
+    r"Out of Memory Error|[Ff]ailed to allocate|Allocation failure|maximum total string size|bad_alloc"
+)
 
 
 # What only the SQL can be to blame for.
@@ -170,17 +194,11 @@ def explained(store: Store, limits: QueryLimits, files: ReadOnlyFiles) -> Iterat
         yield
     except InfosweepError:
         raise
-    except duckdb.InterruptException:
-        raise QueryError(
-            f"the query took longer than {format_duration(limits.seconds)}",
-            "filter or aggregate more, or raise --timeout",
-        ) from None
-    except duckdb.OutOfMemoryException:
-        raise QueryError(
-            f"the query needs more than {limits.memory} of memory",
-            "filter or aggregate more, or read the Parquet files themselves",
-        ) from None
-    except (duckdb.Error, RuntimeError, ValueError) as error:
+    except (duckdb.OutOfMemoryException, MemoryError):
+        raise _too_large(limits) from None
+    except (duckdb.Error, RuntimeError, ValueError, OSError) as error:
+        if _NO_MEMORY.search(str(error)):
+            raise _too_large(limits) from None
         # So DuckDB tells of Ctrl-C: in its own loop, or in ours while it reads a file.
         if "Query interrupted" in str(error) or "KeyboardInterrupt" in str(error):
             raise KeyboardInterrupt from None
@@ -202,9 +220,11 @@ def _explain(text: str, store: Store) -> InfosweepError:
         candidates = text.partition("Candidate bindings")[2].partition("LINE")[0]
         known = [name.rpartition(".")[2] for name in re.findall(r'"([^"]+)"', candidates)]
         return QueryError(
-            f"there is no column '{missing[1]}'{nearest(missing[1], known)}",
+            f"there is no column '{shortened(missing[1])}'{nearest(missing[1], known)}",
             "`infosweep query --tables` lists tables and columns",
         )
+    if "max_expression_depth" in text:
+        return QueryError(TOO_DEEP)
     hint = re.search(r'Did you mean "([^"]+)"', text)
     more = f"; did you mean '{hint[1]}'?" if hint else ""
-    return QueryError((message or kind).rstrip("!") + more)
+    return QueryError(shortened(message or kind).rstrip("!") + more)
