@@ -59,7 +59,11 @@ class TrainSize:
             return float(value)
         if value >= 2 and value == value // 1 and value <= LARGEST:
             return int(value)
-        mend = "write a fraction up to 1, or a whole number of examples"
+        mend = (
+            "write a smaller count"
+            if value > LARGEST
+            else "write a fraction up to 1, or a whole number of examples"
+        )
         report.add(node.place, f"{what} must be {rule}, not {describe(node)}", mend)
         return BAD
 
@@ -198,6 +202,10 @@ def read_axis(name: str, key: Node, node: Node, report: Report) -> Axis | None:
 
 def _read_range(what: str, kind: Kind, key: Node, node: Node, report: Report) -> Axis | None:
     bounds = node.get("range")
+    if isinstance(kind, Choice) and bounds is not None:
+        message = f"{what} holds words; a range is for whole numbers"
+        report.add(bounds.place, message, f"write a list: [{listed(kind.words)}]")
+        return None
     for word, (key_node, _) in node.entries.items():
         if word != "range":
             message = f"unknown key {word!r} in {what}{did_you_mean(word, ['range'])}"
@@ -225,7 +233,8 @@ def _range_ends(what: str, kind: Kind, bounds: Node, report: Report) -> tuple[in
         report.add(bounds.place, message, "write {range: [1, 5]}")
         return None
     ends = [
-        Number(whole=True).read(item, report, f"a range of {what}", "5") for item in bounds.items
+        Number(whole=True).read(item, report, f"the first or last value of {what}", "5")
+        for item in bounds.items
     ]
     if BAD in ends:
         return None
@@ -243,7 +252,10 @@ def _unknown_axis(name: str, key: Node, node: Node, report: Report) -> None:
     further = tuple(further_axes())
     section, _, last = name.partition(".")
     cls = SECTIONS.get(section)
-    if cls is not None and not last and node.kind == "map":
+    if name in ("seed", "seeds"):
+        mend = "write `seeds: 8` or `seeds: [0, 1, 2]` at the left edge of the file"
+        report.add(key.place, f"{name} can't be an axis; every cell has all seeds", mend)
+    elif cls is not None and not last and node.kind == "map":
         fields = (
             listed(f"{section}.{field}" for field in node.entries)
             or f"{section}.{next(iter(own_fields(cls)))}"

@@ -161,7 +161,7 @@ def _conditions(draft: Draft) -> list[tuple[Where, Node]]:
             draft.report.add(
                 item.place,
                 f"a condition must be a text, not {describe(item)}",
-                "write a comparison, as depth == 5",
+                _condition_mend(item),
             )
             continue
         try:
@@ -180,6 +180,14 @@ def _conditions(draft: Draft) -> list[tuple[Where, Node]]:
         if not faults:
             found.append((where, item))
     return found
+
+
+def _condition_mend(item: Node) -> str:
+    """Return how to write a condition, one `column: value` as the comparison that is meant."""
+    for name, (_, value) in item.entries.items():
+        if value.kind == "scalar" and value.text and len(item.entries) == 1:
+            return f"write a comparison: {name} == {value.text}"
+    return "write a comparison, as depth == 5"
 
 
 def _known_columns(draft: Draft) -> dict[str, Any]:
@@ -365,7 +373,10 @@ class _Grid:
             message = (
                 f"train_size {size:g} of {task.n:,} examples is {n_train}; at least 2 are needed"
             )
-            self._add(names, values, message, f"write at least {2 / task.n:.2g}, or a count")
+            mend = f"write at least {2 / task.n:.2g}, or a count"
+            if "train_size" not in self.draft.written:
+                mend = "make task.holdout smaller"
+            self._add(names, values, message, mend)
         elif n_train - int(task.validation * n_train + 1e-9) < 1:
             message = f"validation {task.validation:g} of {n_train} training examples leaves none to train on"
             self._add(

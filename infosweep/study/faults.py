@@ -11,6 +11,7 @@ from typing import NoReturn
 from infosweep.errors import StudyError
 
 _WIDEST = 160  # characters of a line that are shown around a fault
+_MOST_SHOWN = 1000  # faults; of a file of 100,000 nobody reads more
 
 
 @dataclass(slots=True, eq=False)
@@ -99,9 +100,11 @@ class Report:
             key = (place.source.order, place.line, place.column, place.path, fault.message)
             seen.setdefault(key, fault)
         ordered = [seen[key] for key in sorted(seen, key=lambda key: key[:3])]
-        text = "\n\n".join(fault.render() for fault in ordered)
+        text = "\n\n".join(fault.render() for fault in ordered[:_MOST_SHOWN])
         if len(ordered) > 1:
+            first = f", of which the first {_MOST_SHOWN:,} are shown"
             text += f"\n\n{len(ordered)} faults in {ordered[0].place.source.name}"
+            text += first if len(ordered) > _MOST_SHOWN else ""
         raise StudyError(text) from self.cause
 
     def done(self) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -358,7 +359,10 @@ def number_mend(node: Node) -> str | None:
         return None
     number = r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"
     if re.fullmatch(number, text):
-        return f"take the quotes away: {text}"
+        return f"take the quotes away: {text}" if node.quoted and len(text) <= 40 else _SMALLER
+    plain = _ascii_number(text)
+    if plain != text and re.fullmatch(number, plain):
+        return f"write {plain}"
     if found := re.fullmatch(rf"({number})\s*%", text):
         return f"write {float(found[1]) / 100:g}"
     if re.fullmatch(r"[0-9]{1,3}(,[0-9]{3})+", text):
@@ -366,6 +370,17 @@ def number_mend(node: Node) -> str | None:
     if re.fullmatch(r"[0-9]+,[0-9]+", text):
         return f"write {text.replace(',', '.')}"
     return None
+
+
+_SMALLER = "write a number of fewer digits"
+
+
+def _ascii_number(text: str) -> str:
+    """Return a number in other scripts' digits, or with a typographic minus, in plain characters."""
+    if text.isascii() or len(text) > 40:
+        return text
+    plain = unicodedata.normalize("NFKC", text).replace("\u2212", "-").replace("\u2013", "-")
+    return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in plain)
 
 
 def _held(node: Node) -> str:

@@ -110,8 +110,10 @@ def _read(path: Path, source: Source, report: Report) -> str:
             f"{str(path)!r} is larger than 1 MB, and no study",
             "a study is a few dozen lines of YAML",
         )
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        report.add(Place(source), "the file is in UTF-16", "save it as UTF-8")
+    if data.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")):
+        wide = data.startswith((b"\xff\xfe\x00\x00", b"\x00\x00"))
+        name = "UTF-32" if wide else "UTF-16"
+        report.add(Place(source), f"the file is in {name}", "save it as UTF-8")
         report.fail()
     if b"\0" in data:
         report.add(
@@ -127,7 +129,7 @@ def _read(path: Path, source: Source, report: Report) -> str:
         if len(re.findall(rb"[\x01-\x08\x0e-\x1f]", data)) > 3:
             source.lines = []
             report.fail()
-        return data.decode("latin-1")
+        return data.decode("cp1252", "replace")
 
 
 def _other_file(path: Path) -> str:

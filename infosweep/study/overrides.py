@@ -19,9 +19,9 @@ def apply_overrides(
 
     spoilt = False
     for order, text in enumerate(overrides, 1):
-        source = Source(
-            f"--set {text if len(text) <= 60 else text[:57] + '...'}", text.split("\n"), order
-        )
+        shown = "".join(c if c.isprintable() else "\ufffd" for c in text)
+        shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
+        source = Source(f"--set {shown}", text.split("\n"), order)
         found = _PATH.match(text)
         if found is None:
             length = max(1, len(source.lines[0]))
@@ -67,6 +67,10 @@ def _put(node: Node, parts: list[str], value: Node, place: Place, report: Report
     """Return a copy of a node with a value at a path; what lies beside the path is shared."""
     part, rest = parts[0], parts[1:]
     here = Place(place.source, place.line, place.column, len(part))
+    if rest and re.fullmatch("-?[0-9]+", rest[0]) and part not in node.entries:
+        message = f"the study writes no {part}, so that there is no entry {rest[0]!r}"
+        report.add(here, message, f"set the whole list: --set {part}=[...]")
+        return node
     after = Place(place.source, place.line, place.column + len(part) + 1, 1)
     if node.kind == "list":
         if not part.isdigit() or int(part) >= len(node.items):

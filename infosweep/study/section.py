@@ -157,8 +157,11 @@ def _value_of(node: Node) -> Any:
 def unknown_key(key: str, place: Place, valid: tuple[str, ...], report: Report, path: str) -> None:
     """Note a key that nothing knows."""
     inside = f" in {path}" if path else ""
-    guess = did_you_mean(key, valid)
-    if guess:
+    home = _home_of(key, path)
+    guess = "" if home else did_you_mean(key, valid)
+    if home:
+        mend = f"write it {home}"
+    elif guess:
         mend = "rename the key; `infosweep schema` lists all keys"
     elif key == "<<":
         mend = "write the fields out; merge keys are not read"
@@ -166,6 +169,32 @@ def unknown_key(key: str, place: Place, valid: tuple[str, ...], report: Report, 
         mend = f"drop the key; valid keys: {listed(valid)}"
     shown = key if len(key) <= 60 else f"{key[:57]}..."
     report.add(place, f"unknown key {shown!r}{inside}{guess}", mend)
+
+
+# Names that other tools give to a setting.
+_ELSEWHERE = {
+    "lr": "learning_rate", "n_epochs": "epochs", "batch": "batch_size", "batchsize": "batch_size",
+    "noise": "label_noise", "n_train": "train_size", "layers": "hidden", "n_seeds": "seeds",
+}  # fmt: skip
+
+
+def _home_of(key: str, path: str) -> str:
+    """Return where a key belongs that stands in the wrong section, and what it is called there; "" if nowhere."""
+    from infosweep.study.axes import FOUR_KINDS, SECTIONS
+    from infosweep.study.settings import RecordSettings
+
+    homes = {"axes": dict.fromkeys(FOUR_KINDS), "record": own_fields(RecordSettings)}
+    homes |= {name: own_fields(cls) for name, cls in SECTIONS.items()}
+    section, _, last = key.rpartition(".")
+    name = _ELSEWHERE.get(last.lower(), last)
+    called = f"`{name}:`" if name != key else ""
+    if name == "seeds" and path:
+        return f"at the left edge of the file{f', as {called}' if called else ''}"
+    for home, fields in homes.items():
+        if name in fields and name != "kind" and section in ("", home) and (home != path or called):
+            example = ", a list of values" if home == "axes" else ""
+            return f"below `{home}:`{f', as {called}' if called else ''}{example}"
+    return ""
 
 
 def section_mend(cls: type[Section], path: str) -> str:

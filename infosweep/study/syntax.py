@@ -95,6 +95,9 @@ def _say(trouble: _Trouble) -> _Said:
 
 def _other(trouble: _Trouble) -> _Said:
     """What is rare, and what has no words of its own."""
+    if trouble.text(trouble.line).startswith("%"):
+        message = "a line that begins with % sets up YAML, and this one can't be read"
+        return _Said(trouble.line, 0, 0, message, "delete the line; a study needs none")
     if "document start" in trouble.problem:
         return _after_end(trouble)
     if MISPLACED_LIST in trouble.problem:
@@ -172,6 +175,8 @@ def _misplaced_list(trouble: _Trouble) -> _Said:
 
 def _layout(trouble: _Trouble) -> _Said:
     """A line that fits no block above it."""
+    if trouble.char == ":":
+        return trouble.here(0, "there is no key before the colon", "write `key: value`")
     if trouble.char in _CLOSING.values() and trouble.char:
         opening = "[" if trouble.char == "]" else "{"
         return trouble.here(

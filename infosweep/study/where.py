@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -122,6 +123,14 @@ def _syntax(flat: str, lead: int, error: SyntaxError) -> WhereError:
     single = next((i for i, c in enumerate(flat) if c == "=" and _is_assignment(flat, i)), None)
     if single is not None:
         return WhereError("a single = compares nothing", "write == to compare", single)
+    if found := re.search("[\u2018-\u201f]", flat):
+        mend = "write straight quotes, ' or \""
+        return WhereError("typographic quotes are not known here", mend, found.start())
+    if found := re.search(r"\b(AND|OR|NOT|IN)\b", flat):
+        mend = f"write {found[0].lower()}"
+        return WhereError(f"{found[0]} is not known here", mend, found.start(), len(found[0]))
+    if "was never closed" in error.msg or "does not match" in error.msg:
+        return WhereError("a bracket is not closed", "add the bracket that is missing", offset)
     for sign, word in (("&&", "and"), ("||", "or"), ("!", "not"), ("<>", "!=")):
         at = flat.find(sign)
         if at >= 0 and flat[at : at + 2] != "!=":
@@ -368,6 +377,9 @@ def _named(node: ast.expr, message: str, mend: str) -> tuple[str, str]:
 
 def unknown_column(name: str, columns: Mapping[str, Any], offset: int, length: int) -> WhereError:
     """Return the fault of a name that is no column."""
+    if name.lower() in ("true", "false", "null", "none"):
+        mend = "write full_batch or not full_batch; other columns hold numbers and texts"
+        return WhereError(f"{name} is not known here", mend, offset, length)
     guess = did_you_mean(name, columns)
     mend = (
         "rename it"

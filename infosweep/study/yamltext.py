@@ -7,6 +7,7 @@ duplicate keys are met where they stand, and neither deep nesting nor a bomb of 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,10 @@ _MOST_NODES = 100_000  # with what aliases repeat
 _MOST_ROUNDS = 500  # faults of syntax that are worked around
 _MOST_READ = 10_000_000  # characters that are parsed anew for it
 _WRITTEN = re.compile(r"^\s*[^\s#]")
+# Blanks that look like one and marks that look like nothing, as they come with text pasted from pages.
+_BLANKS = "\u00a0\u2000-\u200a\u202f\u205f\u3000"
+_UNSEEN = re.compile(f"[{_BLANKS}\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+_REMARK = re.compile(r"(^|\s)#.*")
 _KEY = re.compile(
     r"""^(\s*(?:- +)?(?:[^\s"'#\[\]{},:-][^\s"'\[\]{},:]*|"[^"]*"|'[^']*') *:)(?:\s.*)?$"""
 )
@@ -48,7 +53,7 @@ class Parsed:
 
 def parse(text: str, source: Source, report: Report) -> Parsed:
     """Return the nodes of a YAML text whose lines are those of `source`, and note every fault in it."""
-    text = _printable(text, source, report)
+    text = _visible(_printable(text, source, report), source, report)
     lines = text.split("\n")
     mask = "!masked"
     while mask in text:
@@ -79,6 +84,26 @@ def parse(text: str, source: Source, report: Report) -> Parsed:
             report.add(Place(source), f"this is not YAML: {error}", "write plain YAML in UTF-8")
             break
     return Parsed(None, True)
+
+
+def _visible(text: str, source: Source, report: Report) -> str:
+    """Note each line with a character that can't be seen outside of remarks, and put blanks in their place."""
+    if text.isascii() or not _UNSEEN.search(text):
+        return text
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        found = _UNSEEN.search(_REMARK.sub("", line))
+        if found:
+            name = unicodedata.name(found[0], "").lower()
+            message = (
+                f"the character U+{ord(found[0]):04X} ({name}) looks like a blank or like nothing"
+            )
+            place = Place(source, number, source.column(number, found.start()))
+            report.add(place, message, "write a plain blank in its place, or delete it")
+            kept = line.lstrip(found[0]) if found.start() == 0 else line  # no indentation is meant
+            source.shifts.setdefault(number, (len(line) - len(kept), 0))
+            lines[number] = _UNSEEN.sub(" ", kept)
+    return "\n".join(lines)
 
 
 def _printable(text: str, source: Source, report: Report) -> str:
@@ -116,7 +141,9 @@ def _tabs(lines: list[str], source: Source, report: Report, error: yaml.MarkedYA
             return False
         _note_tab(source, mark.line, mark.column, report)
         line = lines[mark.line]
-        lines[mark.line] = line[: mark.column] + " " + line[mark.column + 1 :]
+        tabs = re.match("\t+", line[mark.column :])
+        width = len(tabs[0]) if tabs else 1
+        lines[mark.line] = line[: mark.column] + " " * width + line[mark.column + width :]
         return True
     for number in tabbed:
         _note_tab(source, number, lines[number].index("\t"), report)
@@ -304,14 +331,14 @@ class _Builder:
     def _alias(self, name: str, place: Place) -> Node:
         if name in self.open:
             self.found.add(place, f"*{name} stands inside of &{name} itself", "write the value out")
-            return Node("scalar", None, place)
+            return Node("scalar", None, Place(MASKED))
         if name not in self.anchors:
             self.found.add(
                 place,
                 f"*{name} has no &{name} before it",
                 f"define it: &{name}, or write the value out",
             )
-            return Node("scalar", None, place)
+            return Node("scalar", None, Place(MASKED))
         node, size = self.anchors[name]
         self._counted(size, place)
         return node

@@ -193,7 +193,7 @@ AXES = [
     ("depth: {range: [3, 1]}", "[3, 1]", "the range of axis depth goes down, from 3 to 1", "[1, 3]"),
     ("depth: {range: [1]}", "[1]", "must be two whole numbers [first, last], not 1 entries", "{range: [1, 5]}"),
     ("depth: {range: [0, 2]}", "0", "axis depth must be a whole number from 1", "write"),
-    ("depth: {range: [1.5, 2]}", "1.5", "a range of axis depth must be a whole number", "write"),
+    ("depth: {range: [1.5, 2]}", "1.5", "the first or last value of axis depth must be a whole number", "write"),
     ("depth: {rage: [1, 2]}", "rage", "unknown key 'rage' in axis depth; did you mean 'range'?", "{range"),
     ("depth: {}", "{}", "axis depth has no values", "{range"),
     ("label_noise: [1.2]", "1.2", "axis label_noise must be a number from 0 to 1, not 1.2", "write"),

@@ -91,7 +91,7 @@ def test_and_and_or_stop_as_soon_as_they_know():
         ("1 if depth else 2", 1, "this is no condition", "compare"),
         ("1j == depth", 1, "can't stand", "comparisons"),
         ("depth ==", 8, "no expression", "comparisons"),
-        ("(((((", 5, "no expression", "comparisons"),
+        ("(((((", 5, "a bracket is not closed", "missing"),
         ("", 1, "a condition is empty", "depth == 5"),
         ("   ", 1, "a condition is empty", "depth == 5"),
         ("depth == 1 or " * 200 + "depth == 2", 1, "at most 2,000", "split"),
