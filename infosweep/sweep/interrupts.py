@@ -35,7 +35,7 @@ class Interrupts:
     Args:
         say: tells the user.
         trouble: asked before each pack whether there is a reason of another kind to drain.
-        grace: seconds after SIGTERM or SIGHUP until the run aborts.
+        grace: seconds after SIGTERM or SIGHUP until the run aborts; by default `GRACE`.
 
     Attributes:
         exit_code: 0, or 128 + the number of the signal.
@@ -46,13 +46,13 @@ class Interrupts:
         self,
         say: Callable[[str], None],
         trouble: Callable[[], InfosweepError | None] = lambda: None,
-        grace: float = GRACE,
+        grace: float | None = None,
     ) -> None:
         self.exit_code = 0
         self.error: InfosweepError | None = None
         self._say = say
         self._trouble = trouble
-        self._grace = grace
+        self._grace = GRACE if grace is None else grace
         self._since: float | None = None
         self._before: dict[int, Any] = {}
 
