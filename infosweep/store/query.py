@@ -157,7 +157,24 @@ def _fetch(connection: duckdb.DuckDBPyConnection, sql: str, limits: QueryLimits)
         if n_bytes > most:
             raise _too_large(limits)
         batches.append(batch)
-    return pa.Table.from_batches(batches, reader.schema)
+    return _with_writable_times(pa.Table.from_batches(batches, reader.schema))
+
+
+def _with_writable_times(table: pa.Table) -> pa.Table:
+    """Refuse times that DuckDB knows and nothing else does: infinity, and years past 9999."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for i, field in enumerate(table.schema):
+        if pa.types.is_timestamp(field.type) or pa.types.is_date(field.type):
+            try:
+                pc.min_max(table.column(i)).as_py()  # pyright: ignore[reportAttributeAccessIssue]
+            except (OverflowError, ValueError):
+                raise QueryError(
+                    f"column '{shortened(field.name)}' holds a time that is infinite or past the year 9999",
+                    "leave it out, or cast it to text: column::varchar",
+                ) from None
+    return table
 
 
 def _too_large(limits: QueryLimits) -> QueryError:

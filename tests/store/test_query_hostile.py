@@ -79,6 +79,8 @@ REFUSED = [
     ("select * from trials " + "cross join trials " * 4000, "too long or nested too deeply"),
     ("select '\ud800'", "not text in UTF-8"),
     ("select regexp_matches('a', '((a{1000}){1000}){1000}')", "invalid repetition"),
+    ("select 'infinity'::timestamp as t", "column 't' holds a time that is infinite"),
+    ("select 'infinity'::date as t", "column 't' holds a time that is infinite"),
     ("select range(1000000000000)", "2^32"),
     ("select cast(repeat('x', 100000) as int)", "Could not convert"),
     ("select " + "a." * 1000 + "a", "not found"),
