@@ -11,7 +11,9 @@ and matplotlib load only where they are needed.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -55,6 +57,28 @@ _PUBLIC = {
 }
 
 __all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604 # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def _give_caches_a_folder() -> None:
+    """Let numba and matplotlib keep what they make where neither the package nor home can be written.
+
+    For the time of this process: numba would raise on the first import of a kernel, matplotlib would complain.
+    """
+    home = Path("~").expanduser()
+    places = (Path(__file__).parent, home / ".cache", home)
+    if "NUMBA_CACHE_DIR" in os.environ or any(os.access(place, os.W_OK) for place in places):
+        return
+    import atexit
+    import shutil
+    import tempfile
+
+    folder = tempfile.mkdtemp(prefix="infosweep-kernels-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ["NUMBA_CACHE_DIR"] = folder  # Ray's workers inherit it
+    os.environ.setdefault("MPLCONFIGDIR", folder)
+
+
+_give_caches_a_folder()
 
 
 def __getattr__(name: str) -> object:

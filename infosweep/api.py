@@ -329,6 +329,11 @@ class Results:
         return {entry.name for entry in drawn if newest is None or entry.modified > newest}
 
     @property
+    def foreign_files(self) -> list[str]:
+        """Files in the tables' folders that no run put there, as paths in the store; nothing here reads them."""
+        return self._held.foreign_files()
+
+    @property
     def status(self) -> dict[str, Any]:
         """How far the study is: trials done, diverged, failed, running, lost, other; see `study_status`."""
         from infosweep.sweep import study_status
@@ -524,12 +529,9 @@ def _study_in(store: Location, name: str) -> StudyStore:
 
 
 def _stored_settings(held: StudyStore) -> StudySettings:
-    import yaml
+    from infosweep.sweep.status import stored_study
 
-    from infosweep.study import study_from_mapping
-
-    text = held.load_study_text() or ""
-    return study_from_mapping(yaml.safe_load(text), source=f"{held.name}/_meta/study.yaml")
+    return stored_study(held)
 
 
 def _known(name: str, names: Collection[str], kind: str) -> None:

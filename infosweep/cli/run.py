@@ -87,6 +87,12 @@ def run(
     closing = _closing(summary, state, wanted.name, store)
     if closing:
         say(closing)
+    foreign = results.foreign_files
+    if foreign:
+        say(
+            f"note: files that are not infosweep's are passed over: {', '.join(foreign)}; "
+            "pandas and polars may stumble over them"
+        )
     _report(results, summary, output_format)
     return summary.exit_code
 

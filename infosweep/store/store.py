@@ -15,7 +15,7 @@ from infosweep.store.axes import merge_extra
 from infosweep.store.commit import Commit, Committer, Published, digest_of
 from infosweep.store.lease import Claim, HeldClaim, Lease, now
 from infosweep.store.objects import Objects, open_objects, to_json
-from infosweep.tables import SCHEMA_VERSION, WRITTEN_BY_EVERY_RUN
+from infosweep.tables import SCHEMA_VERSION, TABLES, WRITTEN_BY_EVERY_RUN
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -423,6 +423,17 @@ class StudyStore:
         if commits:
             self._keep_failures_table(merge_extra(c.extra for c in commits.values()))
         return finished
+
+    def foreign_files(self) -> list[str]:
+        """Return the files in the tables' folders that no run put there; readers pass over them."""
+        commits, found = self.commits(), []
+        for table in TABLES:
+            for entry in self.objects.children(f"{self.name}/{table}")[1]:
+                pack_id, _, ending = entry.name.rpartition(".")
+                ours = ending == "parquet" and pack_id in commits
+                if not (is_failures_name(entry.name) if table == "failures" else ours):
+                    found.append(entry.path)
+        return sorted(found)
 
     def write_failures(self, pack_id: str, attempt: str, table: pa.Table) -> None:
         """Keep one row per trial that failed in an attempt (`schemas.build_table("failures", …)`)."""

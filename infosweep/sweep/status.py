@@ -3,12 +3,42 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from infosweep.errors import NotFoundError
+from infosweep.errors import LimitError, NotFoundError, StoreError, StudyError
 from infosweep.plan import trials_of
 from infosweep.store import open_store
-from infosweep.study import study_from_mapping
+
+if TYPE_CHECKING:
+    from infosweep.store.store import StudyStore
+    from infosweep.study.settings import StudySettings
+
+_MEND = "run the study again: its file is written anew then, and its results are kept"
+
+
+def stored_study(held: StudyStore) -> StudySettings:
+    """Return the study as it was last run. Its file is read as a user's is: nothing in it is run.
+
+    Raises:
+        NotFoundError: the store has no such study.
+        StoreError: its file was damaged or exchanged, or written by a newer version.
+    """
+    from infosweep.study.faults import Source
+    from infosweep.study.load import load_text
+
+    held.check_version()
+    path = held.objects.locate(f"{held.name}/_meta/study.yaml")
+    try:
+        text = held.load_study_text()
+        if text is None:
+            raise NotFoundError(f"there is no study '{held.name}' in {held.store.url}")
+        study = load_text(text, Source(path))
+    except (StudyError, LimitError, UnicodeDecodeError) as error:
+        reason = str(error).partition("\n")[0].removeprefix("error: ")
+        raise StoreError(f"{path} is damaged ({reason})", _MEND) from error
+    if study.name != held.name:
+        raise StoreError(f"{path} is that of another study, '{study.name}'", _MEND)
+    return study
 
 
 def study_status(store: str | Path, name: str) -> dict[str, Any]:
@@ -24,19 +54,15 @@ def study_status(store: str | Path, name: str) -> dict[str, Any]:
 
     Raises:
         NotFoundError: there is no such store or study.
+        StoreError: the file of the study in the store was damaged, or written by a newer version.
 
     Returns:
         study, trials, done (diverged ones left out), diverged, failed, running, lost (begun by a worker
         that is gone or has not reported for 60 s; the next run takes them up), other, damaged (committed, but a
         file of theirs is nowhere; `infosweep doctor --repair` lets the next run make them anew).
     """
-    import yaml
-
     held = open_store(store, create=False).study(name)
-    text = held.load_study_text()
-    if text is None:
-        raise NotFoundError(f"there is no study '{name}' in {store}")
-    study = study_from_mapping(yaml.safe_load(text), source=f"{name}/_meta/study.yaml")
+    study = stored_study(held)
     ours = {trial.trial_id for trial in trials_of(study)}
     commits = held.commits()
     damaged = held.damaged_ids()

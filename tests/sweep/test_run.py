@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from infosweep.errors import LimitError, LockedError, UsageError
+from infosweep.errors import LimitError, LockedError, StoreError, UsageError
 from infosweep.plan import make_plan, pack_to_json
 from infosweep.store import open_store
 from infosweep.store.store import StudyStore
@@ -297,3 +297,38 @@ def test_status_of_a_study_that_is_not_there(store: str):
     open_store(store, create=True)
     with pytest.raises(NotFoundError, match="no study 'tiny'"):
         study_status(store, "tiny")
+
+
+def test_foreign_files_are_named_and_passed_over(tiny: Tiny, store: str, held: StudyStore):
+    run(tiny(), store)
+    assert held.foreign_files() == []
+    for path in ("trials/notes.txt", "curves/copy.parquet", "failures/x.json"):
+        (Path(store) / "tiny" / path).write_text("somebody else's")
+    assert held.foreign_files() == [
+        "tiny/curves/copy.parquet",
+        "tiny/failures/x.json",
+        "tiny/trials/notes.txt",
+    ]
+    assert run(tiny(), store).kept == 12
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"\xff\x00\xfe", "is damaged"),
+        (b"!!python/object/apply:os.getcwd []\n", "is damaged"),
+        (b"name: tiny\ntask: {kind: binary12}\nseeds: 2000000000\n", "is damaged"),
+        (b"name: ../../etc\ntask: {kind: binary12}\n", "is damaged"),
+        (b"name: other\ntask: {kind: binary12}\naxes: {depth: [1]}\n", "is that of another study"),
+        (b"", "is damaged"),
+    ],
+)
+def test_a_hostile_study_in_the_store_is_named(tiny: Tiny, store: str, content: bytes, told: str):
+    run(tiny(), store)
+    file = Path(store) / "tiny" / "_meta" / "study.yaml"
+    file.write_bytes(content)
+    with pytest.raises(StoreError, match=told) as caught:
+        study_status(store, "tiny")
+    assert str(file) in caught.value.message
+    assert run(tiny(), store).kept == 12, "a run writes it anew"
+    assert study_status(store, "tiny")["done"] == 12
