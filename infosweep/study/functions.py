@@ -175,7 +175,7 @@ def _make_way(top: str, beside: Path) -> None:
     if file is not None and (Path(file) == beside or beside in Path(file).parents):
         return
     for folder, modules in _IMPORTED.items():
-        if top in modules:
+        if modules.get(top, ("",))[0] == file:
             _forget(folder)
             return
     raise UsageError(

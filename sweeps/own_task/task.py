@@ -5,7 +5,8 @@ import numpy as np
 
 def spirals():
     """Return inputs (1000, 2) in [-1, 1] and labels (1000,), 0 or 1."""
-    random = np.random.default_rng(0)  # seeded: each worker calls this, and must get the same examples
+    # Seeded: each worker calls this, and must get the same examples.
+    random = np.random.default_rng(0)
     labels = np.arange(1000) % 2
     turn = random.uniform(0.25, 1.5, 1000)  # how far along its spiral, in turns
     angle = 2 * np.pi * turn + np.pi * labels
