@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -10,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from infosweep.errors import NotFoundError, UsageError
+from infosweep.errors import NotFoundError, StoreError, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,6 +82,7 @@ class Study:
             StudyError: the changed study is not valid.
         """
         from infosweep.study import study_from_mapping, study_to_mapping
+        from infosweep.study.overrides import without_other_length
         from infosweep.sweep.look import LookHere
 
         fields = dict(study_to_mapping(self.settings))
@@ -89,6 +91,8 @@ class Study:
             if isinstance(before, Mapping) and isinstance(value, Mapping):
                 if value.get("kind", before.get("kind")) != before.get("kind"):
                     before = {name: each for name, each in before.items() if name != "found"}
+                if key == "training":
+                    before = without_other_length(before, value)
                 fields[key] = {**before, **value}
             else:
                 fields[key] = value
@@ -170,7 +174,9 @@ class Study:
             failed_only=failed_only,
             progress=progress,
         )
-        return Results(store, self.name, summary=summary)
+        results = Results(store, self.name, summary=summary)
+        results.study = self  # also where a store that can only be read keeps an older one
+        return results
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Study) and self.settings == other.settings
@@ -179,9 +185,10 @@ class Study:
 
     def __repr__(self) -> str:
         from infosweep.plan.cells import cells_of
+        from infosweep.units import count
 
         n_cells, n_seeds = len(cells_of(self.settings)), len(self.settings.seeds)
-        return f"Study({self.name!r}: {n_cells} cells x {n_seeds} seeds)"
+        return f"Study({self.name!r}: {count(n_cells, 'cell')} x {count(n_seeds, 'seed')})"
 
 
 class Results:
@@ -317,7 +324,13 @@ class Results:
     def _put_figure(self, file: Path) -> str:
         objects = self._held.objects
         path = f"{self.name}/figures/{file.name}"
-        objects.put(path, file.read_bytes())
+        try:
+            objects.put(path, file.read_bytes())
+        except StoreError as error:
+            mend = (
+                f"draw them elsewhere: infosweep plot {self.name} --store {self.store} --output DIR"
+            )
+            raise StoreError(error.message, mend) from error
         return objects.locate(path)
 
     def _fresh_figures(self) -> set[str]:
@@ -450,6 +463,8 @@ def statuses(store: Location = DEFAULT_STORE, name: str | None = None) -> list[d
         NotFoundError: there is no such store or study.
     """
     names = _open_store(store).studies() if name is None else [name]
+    if not names:
+        raise NotFoundError(f"there is no study in '{store}'", "run one first, or give --store")
     return [open(store, one).status for one in names]
 
 
@@ -493,6 +508,14 @@ def doctor(
         loaded = Study.load(study)
         name, plan = loaded.name, lambda: loaded.plan(store)
     return diagnose(store, [name], plan=plan, start_ray=ray, repair=repair)
+
+
+def kernels_compiled() -> bool:
+    """Say whether numba's cache has the engine's kernels; True where that can't be seen cheaply."""
+    folder, elsewhere = Path(__file__).parent / "training", os.environ.get("NUMBA_CACHE_DIR")
+    if elsewhere:
+        return any(Path(elsewhere).glob("*/fused_kernels*.nbi"))
+    return not os.access(folder, os.W_OK) or any(folder.glob("__pycache__/fused_kernels*.nbi"))
 
 
 def usable_cores() -> int:

@@ -19,6 +19,15 @@ def bits_to_nats(bits: float) -> float:
     return bits * LN2
 
 
+def count(n: int, noun: str) -> str:
+    """Write a number of things; of a regular noun.
+
+    >>> count(1, "cell"), count(2000, "cell")
+    ('1 cell', '2,000 cells')
+    """
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
 def format_bytes(size: float) -> str:
     """Write a number of bytes with a decimal unit.
 

@@ -57,6 +57,12 @@ def test_replace_changes_sections_key_by_key_and_leaves_the_study(study):
     assert study.settings.training.epochs == 30
 
 
+def test_replace_takes_steps_in_place_of_epochs(study):
+    steps = study.replace(training={"steps": 50})
+    assert (steps.settings.training.steps, steps.settings.training.n_epochs) == (50, None)
+    assert steps.replace(training={"epochs": 30}) == study
+
+
 def test_a_wrong_study_is_refused_with_all_its_faults(study):
     with pytest.raises(infosweep.StudyError) as told:
         study.replace(training={"epochs": -1, "optimiser": "adam"})

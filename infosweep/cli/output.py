@@ -6,7 +6,7 @@ import csv
 import json
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,8 @@ def plain(value: Any) -> Any:
             return value.isoformat()
         case bytes():
             return value.hex()
+        case tuple() if hasattr(value, "nanoseconds"):
+            return _interval(value)
         case dict():
             return {str(key): plain(item) for key, item in value.items()}
         case list() | tuple():
@@ -49,6 +51,25 @@ def plain(value: Any) -> Any:
             return value
         case _:
             return str(value)
+
+
+def _interval(value: Any) -> str:
+    """Arrow's interval (months, days, nanoseconds) as DuckDB writes it."""
+    years, months = divmod(abs(value.months), 12)
+    sign = "-" if value.months < 0 else ""
+    parts = [
+        f"{sign}{number} {word}{'' if number == 1 else 's'}"
+        for number, word in ((years, "year"), (months, "month"))
+        if number
+    ]
+    if value.days:
+        parts.append(f"{value.days} day{'' if abs(value.days) == 1 else 's'}")
+    if value.nanoseconds or not parts:
+        seconds, rest = divmod(abs(value.nanoseconds), 10**9)
+        clock = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+        fraction = f".{rest:09d}".rstrip("0") if rest else ""
+        parts.append(f"{'-' if value.nanoseconds < 0 else ''}{clock}{fraction}")
+    return " ".join(parts)
 
 
 def write_table(table: pa.Table, output_format: str) -> None:
@@ -68,7 +89,7 @@ def write_rows(columns: Sequence[str], rows: Iterable[Row], output_format: str) 
     """Write rows to stdout as `table`, `csv`, `json` (one array of objects) or `md`."""
     match output_format:
         case "json":
-            _write_objects(columns, rows)
+            write_objects(_named_rows(columns, rows))
         case "csv":
             writer = csv.writer(sys.stdout, lineterminator="\n")
             writer.writerow(columns)
@@ -82,11 +103,22 @@ def write_rows(columns: Sequence[str], rows: Iterable[Row], output_format: str) 
             sys.stdout.write(aligned(columns, rows))
 
 
-def _write_objects(columns: Sequence[str], rows: Iterable[Row]) -> None:
+def _named_rows(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[dict[str, Any]]:
+    """Rows as objects.
+
+    Raises UsageError where two columns have one name: an object would lose one of them.
+    """
+    twice = [name for place, name in enumerate(columns) if name in columns[:place]]
+    if twice:
+        raise UsageError(f"two columns are named {twice[0]!r}", "name them with AS")
+    return (dict(zip(columns, row, strict=True)) for row in rows)
+
+
+def write_objects(rows: Iterable[dict[str, Any]]) -> None:
+    """Write one JSON array of objects, an object a line."""
     separator = "["
     for row in rows:
-        record = {name: plain(value) for name, value in zip(columns, row, strict=True)}
-        sys.stdout.write(f"{separator}{json.dumps(record, allow_nan=False)}")
+        sys.stdout.write(f"{separator}{json.dumps(plain(row), allow_nan=False)}")
         separator = ",\n "
     sys.stdout.write("[]\n" if separator == "[" else "]\n")
 
@@ -143,7 +175,7 @@ def cell(value: Any) -> str:
             return "true" if value else "false"
         case float():
             return f"{value:.6g}" if math.isfinite(value) else "null"
-        case list() | tuple():
+        case list() | tuple() if not hasattr(value, "nanoseconds"):
             return ", ".join(cell(item) for item in value)
         case dict():
             return json.dumps(plain(value))
@@ -152,7 +184,7 @@ def cell(value: Any) -> str:
 
 
 def _csv_cell(value: Any) -> Any:
-    if isinstance(value, (list, tuple, dict)):
+    if isinstance(value, (list, tuple, dict)) and not hasattr(value, "nanoseconds"):
         return json.dumps(plain(value))
     if isinstance(value, bool):
         return cell(value)

@@ -8,7 +8,7 @@ import click
 
 from infosweep.cli import complete, output
 from infosweep.cli.options import formats, set_option, store_option, verb
-from infosweep.units import format_bytes, format_duration
+from infosweep.units import count, format_bytes, format_duration
 
 if TYPE_CHECKING:
     from infosweep.plan import Plan
@@ -32,7 +32,8 @@ def plan(
 ) -> None:
     """Tell cells, trials, packs, what is done, and the cost, without running.
 
-    Nothing is written, and torch and Ray are not even loaded.
+    Nothing is written, and torch and Ray are not even loaded. `done` trials are trained and stored, diverged
+    ones among them. In JSON `seconds` is all of the time, the start of Ray (`start_seconds`) included.
     """
     from infosweep.api import Study, usable_cores
 
@@ -59,6 +60,7 @@ def _facts(planned: Plan, workers: int) -> dict[str, Any]:
         "other": planned.other,
         "workers": workers,
         "seconds": planned.estimate.seconds,
+        "start_seconds": planned.estimate.start_seconds,
         "memory_bytes": planned.estimate.memory_bytes,
         "bytes": planned.estimate.store_bytes,
         "longest_pack": max((len(pack.trials) for pack in planned.packs), default=0),
@@ -79,13 +81,13 @@ def _lines(planned: Plan, facts: dict[str, Any]) -> list[tuple[str, str]]:
             for name, values in planned.study.axes.items()
             if values != (None,)  # a network of the user's own has no depth
         ),
-        ("cells", f"{facts['cells']} x {len(planned.study.seeds)} seeds"),
+        ("cells", f"{facts['cells']:,} x {count(len(planned.study.seeds), 'seed')}"),
         ("trials", trials),
     ]
     if planned.packs:
         lines += [
-            ("packs", f"{facts['packs']}, the longest of {facts['longest_pack']} trials"),
-            ("time", f"about {format_duration(facts['seconds'])} with {facts['workers']} workers"),
+            ("packs", f"{facts['packs']}, the longest of {count(facts['longest_pack'], 'trial')}"),
+            ("time", time_text(planned, facts["workers"])),
             ("memory", f"about {format_bytes(facts['memory_bytes'])}"),
             ("store", f"about {format_bytes(facts['bytes'])}"),
         ]
@@ -95,6 +97,19 @@ def _lines(planned: Plan, facts: dict[str, Any]) -> list[tuple[str, str]]:
             ("last trial", _trial(planned.trials[-1])),
         ]
     return lines + [("note", note) for note in planned.notes]
+
+
+def time_text(planned: Plan, workers: int, executor: str = "ray") -> str:
+    """How long the training takes, and what comes before it."""
+    from infosweep.api import kernels_compiled
+
+    estimate = planned.estimate
+    text = f"about {format_duration(estimate.training_seconds)} of training on {count(workers, 'core')}"
+    if executor == "ray":
+        text += f", plus about {format_duration(estimate.start_seconds)} to start Ray"
+    if not kernels_compiled():
+        text += ", plus about 20s to compile, this once"
+    return text
 
 
 def _values(values: tuple[Any, ...]) -> str:

@@ -10,10 +10,11 @@ import click
 
 from infosweep.cli import complete, output
 from infosweep.cli.ending import State, say
-from infosweep.cli.findings import findings_text
+from infosweep.cli.findings import NO_FINDING, findings_records, findings_text
 from infosweep.cli.options import formats, set_option, store_option, verb
+from infosweep.cli.plan import time_text
 from infosweep.errors import ClusterError, InfosweepError, StoreError
-from infosweep.units import format_duration
+from infosweep.units import count, format_duration
 
 if TYPE_CHECKING:
     from infosweep.api import Results, Study
@@ -43,7 +44,9 @@ if TYPE_CHECKING:
     show_default=True,
     help="Ray, or threads in this process; the rows are the same.",
 )
-@click.option("--failed-only", is_flag=True, help="Run only what failed before.")
+@click.option(
+    "--failed-only", is_flag=True, help="Run only what failed before (an unfinished pack whole)."
+)
 @formats("table", "json")
 @click.pass_obj
 def run(
@@ -64,11 +67,11 @@ def run(
 
     The first Ctrl-C finishes the packs that are running, the second aborts; nothing that is done is lost.
     """
-    from infosweep.api import Study
+    from infosweep.api import Study, usable_cores
 
     wanted = Study.load(study, overrides)
     planned = wanted.plan(store, workers=workers)
-    say(_opening(planned, failed_only))
+    say(_opening(planned, failed_only, usable_cores() if workers is None else workers, executor))
     state.resume = _command(study, store, overrides, workers, address, executor)
     try:
         results = wanted.run(
@@ -97,14 +100,21 @@ def run(
     return summary.exit_code
 
 
-def _opening(planned: Plan, failed_only: bool) -> str:
-    to_run = planned.failed if failed_only else sum(len(pack.trials) for pack in planned.packs)
+def _opening(planned: Plan, failed_only: bool, workers: int, executor: str) -> str:
+    packs = planned.again if failed_only else planned.packs
+    to_run = sum(len(pack.trials) for pack in packs)
     text = f"{planned.study.name}: kept {planned.done}, to run {to_run}"
     if planned.failed:
         text += f", failed before {planned.failed}"
-    if planned.packs and not failed_only:
-        text += f"; about {format_duration(planned.estimate.seconds)}"
-    return "\n".join([text, *(f"note: {note}" for note in planned.notes)])
+    if packs and not failed_only:
+        text += f"; {time_text(planned, workers, executor)}"
+    notes = list(planned.notes)
+    if failed_only and to_run > planned.failed:
+        notes.append(
+            f"{count(to_run - planned.failed, 'trial')} that did not fail will run too: an unfinished pack "
+            "is run whole"
+        )
+    return "\n".join([text, *(f"note: {note}" for note in notes)])
 
 
 def _kept(wanted: Study, store: str) -> str | None:
@@ -119,16 +129,16 @@ def _kept(wanted: Study, store: str) -> str | None:
 def _closing(summary: RunSummary, state: State, name: str, store: str) -> str:
     lines = []
     if summary.run or summary.failed:
-        lines.append(f"{summary.run} trials in {format_duration(summary.seconds)}")
+        lines.append(f"{count(summary.run, 'trial')} in {format_duration(summary.seconds)}")
     if summary.diverged:
         lines.append(
-            f"warning: {summary.diverged} trials diverged: their loss stopped being finite; "
+            f"warning: {count(summary.diverged, 'trial')} diverged: their loss stopped being finite; "
             "findings leave them out and count them"
         )
     if summary.failed:
         query = f"infosweep query --study {name}{_at(store)}"
         lines.append(
-            f'{summary.failed} trials failed; see why: {query} "select error_kind, error, log '
+            f'{count(summary.failed, "trial")} failed; see why: {query} "select error_kind, error, log '
             f'from failures"\nto run them again: {state.resume} --failed-only'
         )
     if _interrupted(summary):
@@ -143,25 +153,36 @@ def _interrupted(summary: RunSummary) -> bool:
 def _report(results: Results, summary: RunSummary, output_format: str) -> None:
     """Draw what is missing and print the findings; an interrupted run is left at once."""
     finished = not _interrupted(summary) and bool(summary.kept + summary.run)
-    figures = results.save_figures(keep_fresh=True) if finished else []
+    figures = _figures(results, summary) if finished else []
     if figures:
         say(f"figures: {', '.join(figures)}")
     if output_format == "json":
         facts: dict[str, Any] = {"study": results.name, **asdict(summary), "figures": figures}
-        output.write_json(facts | {"findings": _records(results) if finished else []})
+        output.write_json(
+            facts | {"findings": findings_records(results.verdicts()) if finished else []}
+        )
     elif finished:
-        click.echo(findings_text(results.verdicts(), claims_only=True), nl=False)
+        verdicts = results.verdicts()
+        if verdicts.empty:
+            say(NO_FINDING)
+            return
+        click.echo(findings_text(verdicts, claims_only=True), nl=False)
         say(f"every cell: infosweep findings {results.name}" + _at(results.store))
+
+
+def _figures(results: Results, summary: RunSummary) -> list[str]:
+    """Draw what is missing; a store that can only be read has nothing new to draw that would matter."""
+    try:
+        return results.save_figures(keep_fresh=True)
+    except StoreError as error:
+        if summary.run:
+            raise
+        say(f"warning: figures are not drawn: {error.message}")
+        return []
 
 
 def _at(store: str) -> str:
     return "" if store == "results" else f" --store {shlex.quote(store)}"
-
-
-def _records(results: Results) -> list[dict[str, Any]]:
-    from infosweep.aggregation.rows import records
-
-    return records(results.verdicts())
 
 
 def _command(

@@ -15,7 +15,8 @@ from infosweep.cli.options import formats, store_option, verb
 def status(name: str | None, store: str, output_format: str) -> None:
     """Tell how many trials are done, diverged, failed, running and lost.
 
-    Without NAME: of every study in the store. `lost` trials were begun by a worker that has not reported
+    Without NAME: of every study in the store. `done` trials are trained and stored, diverged ones among
+    them: their loss stopped being finite. `lost` trials were begun by a worker that has not reported
     for 60 seconds; the next run takes them up.
     """
     from infosweep.api import statuses

@@ -182,7 +182,7 @@ def _labels(labels: ArrayLike) -> NDArray[np.int64]:
     if array.dtype.kind not in "iub":
         raise UsageError(
             f"labels are {array.dtype}, not integers",
-            mend="number the classes, for example with labels.astype(int)",
+            mend="number the classes: np.unique(labels, return_inverse=True)[1]",
         )
     return np.unique(array, return_inverse=True)[1].astype(np.int64)
 

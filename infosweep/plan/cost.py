@@ -18,21 +18,23 @@ if TYPE_CHECKING:
     from infosweep.plan.trial import Pack, Trial
 
 # Fused engine, one thread: seconds a step, a step and parameter (the optimiser), an example and
-# parameter (the products), an example and unit (the activations). Fitted to 11 networks of 152 to 43,202
-# parameters at batches of 1 to 3,481: 15 us a step at 12-10-7-5-4-3-2, batch 256, Adam, tanh.
-FUSED_STEP, FUSED_PARAMETER, FUSED_PRODUCT, FUSED_UNIT = 0.8e-6, 2e-9, 0.08e-9, 0.9e-9
+# parameter (the products), an example and unit (the activations). Fitted to networks of 152 to 43,202
+# parameters: 10 us a step at 12-10-7-5-4-3-2, batch 256, Adam, tanh.
+FUSED_STEP, FUSED_PARAMETER, FUSED_PRODUCT, FUSED_UNIT = 0.8e-6, 0.5e-9, 0.085e-9, 0.3e-9
 # Torch engine, one thread on the CPU: seconds a step whatever its size, shared by the networks of a pack,
 # and the like per example; 0.84 ms a step of one such network, 0.14 ms each in a pack of 64.
 TORCH_STEP, TORCH_PRODUCT, TORCH_UNIT = 0.75e-3, 0.06e-9, 13e-9
 # A torch pack holds at most so many networks: beyond, a network gets no cheaper.
 TORCH_PACK = 64
 
-# Measuring: seconds a checkpoint, an example and class (curves), an example and layer and an example and
-# unit (information, one estimator, permutation null included). Fitted to 9 networks: 2.9 ms a checkpoint
-# for three samples (8,192 examples) of the network above.
-CHECKPOINT, CURVE_CLASS, LAYER_EXAMPLE, UNIT_EXAMPLE = 1.1e-3, 60e-9, 22e-9, 2.7e-9
+# Measuring: seconds a checkpoint (the snapshot), an example and class (curves), an example and layer and an
+# example and unit (information, one estimator, permutation null included). Fitted to the networks above,
+# three samples: 1.75 ms on binary12, 2.4 ms on digits, 6.6 ms on mnist1d, and .5 ms a snapshot on binary12.
+CHECKPOINT, CURVE_CLASS, LAYER_EXAMPLE, UNIT_EXAMPLE = 0.3e-3, 110e-9, 10.5e-9, 1.3e-9
 # A step of the gradient pass, which sums squares instead of moving the weights, against a training step.
 GRADIENT_STEP = 1.5
+# Ray on this machine, until its first worker trains.
+RAY_START = 15.0
 # Making a trial's problem and initial weights.
 TRIAL_START = 5e-3
 
@@ -53,14 +55,21 @@ class Estimate:
     """What running a plan will take.
 
     Attributes:
-        seconds: wall time of training and measuring on the plan's workers, without Ray's start.
+        training_seconds: wall time of training and measuring on the plan's workers.
+        start_seconds: the start of Ray before that, which executor `inline` does without.
         memory_bytes: resident memory of all processes together, Ray's among them.
         store_bytes: size of the files that are added to the store.
     """
 
-    seconds: float
+    training_seconds: float
+    start_seconds: float
     memory_bytes: int
     store_bytes: int
+
+    @property
+    def seconds(self) -> float:
+        """Wall time from start to end."""
+        return self.training_seconds + self.start_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +131,7 @@ def estimate(packs: Iterable[Pack], workers: int) -> Estimate:
     """Return what running these packs takes on so many workers of one core each."""
     packs = list(packs)
     if not packs:
-        return Estimate(0.0, 0, 0)
+        return Estimate(0.0, 0.0, 0, 0)
     seconds = [pack_seconds(pack.trials) for pack in packs]
     store, held = 0.0, []
     for pack in packs:
@@ -137,4 +146,5 @@ def estimate(packs: Iterable[Pack], workers: int) -> Estimate:
     busy = min(workers, len(packs))
     torch = TORCH_BYTES if any(engine_of(pack.trials[0]) == "torch" for pack in packs) else 0.0
     memory = DRIVER_BYTES + busy * (WORKER_BYTES + torch + max(held))
-    return Estimate(max(sum(seconds) / busy, *seconds), round(memory), round(store))
+    training = max(sum(seconds) / busy, *seconds)
+    return Estimate(training, RAY_START, round(memory), round(store))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from infosweep.plan.checkpoints import LEAST_FOR_WINDOW
+from infosweep.units import count
 
 if TYPE_CHECKING:
     from infosweep.plan.cells import Cell
@@ -19,7 +20,7 @@ def notes_on(study: StudySettings, cells: Sequence[Cell]) -> list[str]:
     notes = []
     if study.findings and len(study.seeds) < LEAST_SEEDS:
         notes.append(
-            f"{_listed(study.findings)}: undecided with {len(study.seeds)} seeds; "
+            f"{_listed(study.findings)}: undecided with {count(len(study.seeds), 'seed')}; "
             f"at least {LEAST_SEEDS} are needed (`seeds: {LEAST_SEEDS}`)"
         )
     for name in study.findings:

@@ -210,16 +210,24 @@ class Committer:
         Raises:
             StoreError: a committed file is nowhere to be found.
         """
-        files = self.list_tables({t for commit in commits.values() for t in commit.tables})
-        finished = 0
-        for commit in commits.values():
-            name = f"{commit.pack_id}.parquet"
-            if all(name in files[table] for table in commit.tables):
-                continue
+        waiting = self._waiting(commits)
+        for commit in waiting:
             self.publish(commit)
-            finished += 1
         self._clear_staging(commits, claims)
-        return finished
+        return len(waiting)
+
+    def is_half_published(self, commits: Mapping[str, Commit]) -> bool:
+        """Say whether a committed file is not where readers look."""
+        return bool(self._waiting(commits))
+
+    def _waiting(self, commits: Mapping[str, Commit]) -> list[Commit]:
+        """Return the commits that are not wholly published."""
+        files = self.list_tables({t for commit in commits.values() for t in commit.tables})
+        return [
+            commit
+            for commit in commits.values()
+            if any(f"{commit.pack_id}.parquet" not in files[table] for table in commit.tables)
+        ]
 
     def _clear_staging(self, commits: Mapping[str, Commit], claims: Iterable[Claim]) -> None:
         claimed = {f"{c.pack_id}.{c.attempt}": c for c in claims}

@@ -107,15 +107,22 @@ class StudyStore:
         return self.objects.exists(self._meta("study.yaml"))
 
     def save_study(self, text: str) -> None:
-        """Keep the study's YAML and what this run is made with.
+        """Keep the study's YAML.
 
         Raises:
             StoreError: the store was written by a newer version, or cannot be written.
         """
-        from infosweep.store import provenance
-
         self.check_version()
         self.objects.put(self._meta("study.yaml"), text.encode())
+
+    def save_provenance(self, text: str) -> None:
+        """Keep what a run is made with that adds results to the study of this YAML.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        from infosweep.store import provenance
+
         self.objects.put_json(
             self._meta("provenance.json"),
             {**provenance.collect(), "study_hash": _hash(text), "started": now()},
@@ -434,6 +441,10 @@ class StudyStore:
                 if not (is_failures_name(entry.name) if table == "failures" else ours):
                     found.append(entry.path)
         return sorted(found)
+
+    def is_half_published(self) -> bool:
+        """Say whether a committed file still waits to be published."""
+        return self._committer.is_half_published(self.commits())
 
     def write_failures(self, pack_id: str, attempt: str, table: pa.Table) -> None:
         """Keep one row per trial that failed in an attempt (`schemas.build_table("failures", …)`)."""

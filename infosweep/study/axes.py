@@ -96,6 +96,9 @@ SECTIONS: dict[str, type[Section]] = {
     "training": TrainingSettings,
 }
 
+# Sections whose fields hold for all of a study.
+_NEVER_AXES = ("record", "estimators", "findings", "resources", "limits")
+
 
 @functools.cache
 def further_axes() -> dict[str, Kind]:
@@ -270,6 +273,9 @@ def _unknown_axis(name: str, key: Node, node: Node, report: Report) -> None:
     elif cls is not None and last.split(".")[0] in cls.later:
         available = tuple(axis for axis in further if axis.startswith(f"{section}."))
         report.add(key.place, unavailable(f"axis {name}", available), "drop the axis")
+    elif section in _NEVER_AXES and last:
+        message = f"{name} can't be an axis: only fields of task, model and training can"
+        report.add(key.place, message, f"set {name} once, and write one study for each value")
     else:
         valid = (*FOUR_AXES, *further)
         by_last = [axis for axis in further if axis.rpartition(".")[2] == name]

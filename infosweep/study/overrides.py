@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from infosweep.study.faults import Place, Report, Source
 from infosweep.study.nodes import Node, describe
@@ -46,8 +47,43 @@ def apply_overrides(
             continue
         if root is None or root.kind != "map":
             root = Node("map", {}, start)
-        root = _put(root, _parts(found[1]), value.root, Place(source, 0, found.start(1), 1), report)
+        parts = _parts(found[1])
+        root = _without(root, _OTHER.get(tuple(parts)))
+        root = _put(root, parts, value.root, Place(source, 0, found.start(1), 1), report)
     return root, spoilt
+
+
+# Where one of these is set, the other goes: a training has one length.
+_OTHER: dict[tuple[str, ...], tuple[str, str]] = {
+    ("training", "epochs"): ("training", "steps"),
+    ("training", "steps"): ("training", "epochs"),
+    ("axes", "training.epochs"): ("axes", "training.steps"),
+    ("axes", "training.steps"): ("axes", "training.epochs"),
+}
+
+
+def _without(root: Node, path: tuple[str, str] | None) -> Node:
+    """Return a copy of a study without the field at a path."""
+    section = root.get(path[0]) if path is not None else None
+    if path is None or section is None or section.kind != "map" or path[1] not in section.entries:
+        return root
+    left = {name: entry for name, entry in section.entries.items() if name != path[1]}
+    key = root.entries[path[0]][0]
+    return Node(
+        "map", {**root.entries, path[0]: (key, Node("map", left, section.place))}, root.place
+    )
+
+
+def without_other_length(
+    section: Mapping[str, Any], changes: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """Return a section as mapping without the epochs or steps that a change takes the place of.
+
+    >>> without_other_length({"epochs": 9, "optimizer": "sgd"}, {"steps": 5})
+    {'optimizer': 'sgd'}
+    """
+    gone = {"epochs", "steps"} - changes.keys() if {"epochs", "steps"} & changes.keys() else set()
+    return {name: value for name, value in section.items() if name not in gone}
 
 
 def _parts(path: str) -> list[str]:

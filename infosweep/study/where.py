@@ -348,6 +348,13 @@ class _Parser:
         return WhereError(message, mend, *self._at(node))
 
 
+# Operators of Python that a condition lacks, and that need no advice of their own.
+_SIGNS: dict[type[ast.AST], str] = {
+    ast.FloorDiv: "//", ast.Mod: "%", ast.BitXor: "^", ast.LShift: "<<", ast.RShift: ">>",
+    ast.MatMult: "@", ast.Invert: "~",
+}  # fmt: skip
+
+
 def _named(node: ast.expr, message: str, mend: str) -> tuple[str, str]:
     """Say what is not allowed, by its name."""
     match node:
@@ -357,10 +364,10 @@ def _named(node: ast.expr, message: str, mend: str) -> tuple[str, str]:
             return "a condition can't reach into values with a dot", f"name the column, as {attr}"
         case ast.BinOp(op=ast.Pow()):
             return "** is not known in a condition", "write a product, as depth * depth"
-        case ast.BinOp(op=ast.FloorDiv() | ast.Mod()):
-            return "// and % are not known in a condition", _GRAMMAR
         case ast.BinOp(op=ast.BitAnd() | ast.BitOr()):
             return "& and | are not known in a condition", "write and, or"
+        case ast.BinOp(op=op) | ast.UnaryOp(op=op) if type(op) in _SIGNS:
+            return f"{_SIGNS[type(op)]} is not known in a condition", _GRAMMAR
         case ast.Constant(value=None):
             return "a condition can't compare with None", _GRAMMAR
         case ast.List() | ast.Tuple():

@@ -47,7 +47,6 @@ class Progress:
 
     Args:
         packs: what is to run.
-        workers: how many run at once, for the first estimate of the time left.
         show: where to: `terminal`, `lines`, `nothing`, or `auto`: by what stderr is.
         clock: seconds, for tests.
     """
@@ -55,14 +54,12 @@ class Progress:
     def __init__(
         self,
         packs: Sequence[Pack],
-        workers: int,
         *,
         show: str = "auto",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.trials = sum(len(pack.trials) for pack in packs)
         self._work = {pack.pack_id: pack_seconds(pack.trials) for pack in packs}
-        self._workers = workers
         self._clock = clock
         self._lock = threading.Lock()
         self._packs: dict[str, PackProgress] = {}
@@ -135,12 +132,12 @@ class Progress:
             return 0.0 if self._began is None else self._clock() - self._began
 
     @property
-    def left(self) -> float:
-        """Estimated seconds to go: by the work done so far; before a hundredth is done, by the plan."""
+    def left(self) -> float | None:
+        """Estimated seconds to go, by the work done so far; None until a trial has finished."""
         share, elapsed = self.share, self.elapsed
-        if share > 0.01 and elapsed > 0:
-            return elapsed * (1 - share) / share
-        return sum(self._work.values()) / self._workers
+        if self.done + self.failed == 0 or share == 0:
+            return None
+        return elapsed * (1 - share) / share
 
     @property
     def rate(self) -> float:
@@ -151,7 +148,9 @@ class Progress:
         """Return one line: moment (UTC), trials done of all, failed, time left."""
         moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         failed = f" {self.failed} failed" if self.failed else ""
-        return f"{moment} {self.done}/{self.trials} done{failed} eta {format_duration(self.left)}"
+        left = self.left
+        eta = "" if left is None else f" eta {format_duration(left)}"
+        return f"{moment} {self.done}/{self.trials} done{failed}{eta}"
 
 
 class _Nothing:
@@ -213,7 +212,10 @@ class _Terminal(_Nothing):
         counts = f"{progress.done}/{progress.trials} trials{failed}"
         if progress.elapsed == 0:
             return counts, "starting"
-        return counts, f"{progress.rate:.1f} trials/s, {format_duration(progress.left)} left"
+        left = progress.left
+        if left is None:
+            return counts, "first trials"
+        return counts, f"{progress.rate:.1f} trials/s, {format_duration(left)} left"
 
     def show(self, progress: Progress) -> None:
         counts, time = self._texts(progress)

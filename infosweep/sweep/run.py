@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
-from infosweep.errors import UsageError
+from infosweep.errors import LockedError, StoreError, UsageError
 from infosweep.plan import make_plan, pack_to_json
 from infosweep.plan.engine import engine_of
 from infosweep.plan.make import check_workers
@@ -63,7 +63,8 @@ def run_study(
     """Run what a store lacks of a study; what is done is kept.
 
     The first Ctrl-C, SIGTERM or SIGHUP finishes the packs that are running, the second aborts, as do 25 s after
-    SIGTERM or SIGHUP; running again continues. Where nothing is to run, Ray is not started.
+    SIGTERM or SIGHUP; running again continues. Where nothing is to run, Ray is not started, and a store that
+    holds the study is only read.
 
     Args:
         study: the study.
@@ -71,7 +72,7 @@ def run_study(
         executor: `ray`, or `inline` for threads in this process; the rows are the same.
         workers: how many work at once; by default one a usable core, or all cores of the cluster.
         address: of a running Ray cluster; without it one is started on this machine.
-        failed_only: run only what failed before.
+        failed_only: run only what failed before; a pack that an earlier run left unfinished is run whole.
         progress: tell on stderr how far it is.
 
     Raises:
@@ -90,17 +91,24 @@ def run_study(
     check_workers(workers)
     workers_here = usable_cores() if workers is None else workers
     held = open_store(store_url, create=True).study(study.name)
-    with held.lease(f"{os.getpid()}-{time.time_ns():x}") as lease:
+    text = dump_yaml(study)
+    plan, packs = _what_to_run(study, held, workers_here, failed_only)
+    _check_fused(study, packs)
+    if not packs and not held.is_half_published():
+        _keep_study(study, text, plan, held)
+        return _summary(plan, packs, held, held.done_ids(), time.monotonic() - started, 0)
+    with held.lease(_run_id()) as lease:
         held.finish_published()
         plan, packs = _what_to_run(study, held, workers_here, failed_only)
         _keep_axes(study, plan, held)
-        held.save_study(dump_yaml(study))
+        held.save_study(text)
         before = held.done_ids()
         code = 0
         if packs:
             _check_cpus(study, workers_here if executor == "inline" or address is None else None)
             if executor == "inline":
                 _check_gpu(study, packs)
+            held.save_provenance(text)
             _fix(packs, held)
             if executor == "inline":
                 code = _run_inline(study, packs, held, lease, workers_here, progress)
@@ -112,19 +120,39 @@ def run_study(
 def _what_to_run(
     study: StudySettings, held: StudyStore, workers: int, failed_only: bool
 ) -> tuple[Plan, list[Pack]]:
-    failed = held.failed_ids()
     plan = make_plan(
         study,
         done=held.done_ids(),
-        failed=failed,
+        failed=held.failed_ids(),
         fixed=held.fixed_packs(uncommitted=True).values(),
         committed=held.commits().keys(),
         workers=workers,
     )
-    packs = list(plan.packs)
-    if failed_only:
-        packs = [pack for pack in packs if any(trial.trial_id in failed for trial in pack.trials)]
-    return plan, packs
+    return plan, list(plan.again if failed_only else plan.packs)
+
+
+def _run_id() -> str:
+    return f"{os.getpid()}-{time.time_ns():x}"
+
+
+def _keep_study(study: StudySettings, text: str, plan: Plan, held: StudyStore) -> None:
+    """Keep a study that has nothing to run but reads otherwise by now, unless the store can only be read.
+
+    Raises LockedError where another run is at work on it, StoreError where the store cannot even hold its first
+    study.
+    """
+    kept = held.load_study_text()
+    if kept == text:
+        return
+    try:
+        with held.lease(_run_id()):
+            _keep_axes(study, plan, held)
+            held.save_study(text)
+    except LockedError:
+        raise
+    except StoreError:
+        if kept is None:
+            raise
 
 
 def _keep_axes(study: StudySettings, plan: Plan, held: StudyStore) -> None:
@@ -141,8 +169,18 @@ def _check_cpus(study: StudySettings, workers: int | None) -> None:
         )
 
 
+def _check_fused(study: StudySettings, packs: list[Pack]) -> None:
+    if study.resources.gpus == 0 or not packs:
+        return
+    if all(engine_of(pack.trials[0]) == "fused" for pack in packs):
+        raise UsageError(
+            f"study '{study.name}' asks for {study.resources.gpus:g} gpus, and engine fused uses none",
+            "write `training.engine: torch`, or `resources.gpus: 0`",
+        )
+
+
 def _check_gpu(study: StudySettings, packs: list[Pack]) -> None:
-    if study.resources.gpus == 0 or all(engine_of(pack.trials[0]) == "fused" for pack in packs):
+    if study.resources.gpus == 0 or not packs:
         return
     import torch
 
@@ -169,7 +207,7 @@ def _run_inline(
 ) -> int:
     from infosweep.sweep.inline import run_inline
 
-    progress = Progress(packs, workers, show="auto" if show else "nothing")
+    progress = Progress(packs, show="auto" if show else "nothing")
     with progress, Interrupts(progress.say, lambda: lease.trouble) as interrupts:
         try:
             run_inline(
@@ -198,8 +236,6 @@ def _run_ray(
 ) -> int:
     from infosweep.sweep.ray_tune import Request, run_ray
 
-    workers_here = usable_cores() if workers is None else workers
-
     request = Request(
         packs=packs,
         held=held,
@@ -211,7 +247,7 @@ def _run_ray(
         extra=_extra_types(study),
         address=address,
     )
-    progress = Progress(packs, workers_here, show="auto" if show else "nothing")
+    progress = Progress(packs, show="auto" if show else "nothing")
     with progress, Interrupts(progress.say, lambda: lease.trouble) as interrupts:
         try:
             run_ray(request, interrupts, progress)

@@ -44,7 +44,8 @@ def stored_study(held: StudyStore) -> StudySettings:
 def study_status(store: str | Path, name: str) -> dict[str, Any]:
     """Return how many of a study's trials are done, diverged, failed, running and lost.
 
-    Counted are the trials that the study asks for as it was last run; each is in at most one count, and
+    Counted are the trials that the study asks for as it was last run. A trial is done once it is trained and
+    stored; `diverged` ones are among the done. Else it is in at most one count of failed, running and lost, and
     what is left of `trials` has not begun. `other` trials are in the store though the study no longer asks
     for them.
 
@@ -57,7 +58,7 @@ def study_status(store: str | Path, name: str) -> dict[str, Any]:
         StoreError: the file of the study in the store was damaged, or written by a newer version.
 
     Returns:
-        study, trials, done (diverged ones left out), diverged, failed, running, lost (begun by a worker
+        study, trials, done (diverged ones among them), diverged, failed, running, lost (begun by a worker
         that is gone or has not reported for 60 s; the next run takes them up), other, damaged (committed, but a
         file of theirs is nowhere; `infosweep doctor --repair` lets the next run make them anew).
     """
@@ -80,7 +81,7 @@ def study_status(store: str | Path, name: str) -> dict[str, Any]:
     return {
         "study": name,
         "trials": len(ours),
-        "done": len(done & ours - diverged),
+        "done": len(done & ours),
         "diverged": len(diverged & ours),
         "failed": len(failed),
         "running": len(running),

@@ -35,6 +35,29 @@ def test_json_without_rows_is_an_empty_array(capsys):
     assert capsys.readouterr().out == "[]\n"
 
 
+def test_json_refuses_two_columns_of_one_name(capsys):
+    with pytest.raises(UsageError, match="two columns are named 'n'") as refused:
+        output.write_table(pa.table([pa.array([1]), pa.array([2])], names=["n", "n"]), "json")
+    assert refused.value.mend == "name them with AS"
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("interval", "text"),
+    [
+        ((14, 3, 3_723_500_000_000), "1 year 2 months 3 days 01:02:03.5"),
+        ((0, 1, 0), "1 day"),
+        ((0, 0, 0), "00:00:00"),
+        ((-1, -2, -1_000_000_000), "-1 month -2 days -00:00:01"),
+    ],
+)
+def test_intervals_are_text(interval, text, capsys):
+    column = pa.array([pa.MonthDayNano(interval)], pa.month_day_nano_interval())
+    for form in ("json", "csv", "md"):
+        output.write_table(pa.table({"span": column}), form)
+        assert text in capsys.readouterr().out, form
+
+
 def test_csv_reads_back_and_leaves_null_empty(capsys):
     output.write_rows((*COLUMNS, "flips"), [(*row, ["auc", "x"]) for row in ROWS], "csv")
     read = list(csv.reader(io.StringIO(capsys.readouterr().out)))

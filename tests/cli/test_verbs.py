@@ -10,6 +10,7 @@ import re
 import pandas as pd
 import pytest
 
+from infosweep.aggregation.rows import COLUMNS
 from infosweep.cli import VERBS
 from infosweep.figures import FIGURES
 
@@ -59,6 +60,8 @@ def test_plan_tells_what_would_be_run_and_writes_nothing(command, finished, tmp_
     assert told.code == 0
     assert re.search(r"^trials +48: 0 done, 48 to run$", told.out, re.MULTILINE)
     assert re.search(r"^cells +8 x 6 seeds$", told.out, re.MULTILINE)
+    time = r"^time +about \S+ of training on \d+ cores?, plus about 15s to start Ray"
+    assert re.search(time, told.out, re.MULTILINE)
     assert not (tmp_path / "new").exists()
 
 
@@ -66,7 +69,7 @@ def test_plan_as_json_has_the_keys_that_scripts_rely_on(command, finished, tmp_p
     new = json.loads(command("plan", finished.study, "--store", tmp_path / "new", "--json").out)
     assert (new["cells"], new["trials"], new["done"]) == (8, 48, 0)
     assert new["packs"] > 0
-    assert new["seconds"] > 0
+    assert new["seconds"] > new["start_seconds"] > 0
     assert new["bytes"] > 0
     held = json.loads(command("plan", finished.study, "--store", finished.store, "--json").out)
     assert (held["trials"], held["done"], held["packs"], held["seconds"]) == (48, 48, 0, 0)
@@ -117,6 +120,44 @@ def test_run_as_json_is_one_document(command, finished):
     assert facts["findings"]
 
 
+def test_run_reads_a_store_that_cannot_be_written(command, finished, monkeypatch):
+    from infosweep.errors import StoreError
+    from infosweep.store.objects import Objects
+
+    def refuse(*_, **__):
+        raise StoreError("cannot write: the file system is read-only")
+
+    figure = finished.store / "tiny" / "figures" / "curves.png"
+    drawn = figure.read_bytes()
+    figure.unlink()
+    for name in ("put", "create", "rename", "delete"):
+        monkeypatch.setattr(Objects, name, refuse)
+    told = command("run", finished.study, "--store", finished.store)
+    figure.write_bytes(drawn)
+    assert told.code == 0
+    assert "warning: figures are not drawn: cannot write" in told.err
+    assert "overcompression" in told.out
+    told = command("plot", "tiny", "--store", finished.store)
+    assert told.code == 6
+    assert "--output DIR" in told.err
+
+
+def test_one_trial_is_told_of_as_one(command, finished, tmp_path):
+    told = command(
+        "run", finished.study, "--store", tmp_path / "new", "--executor", "inline", "--workers", "1",
+        "--set", "seeds=1", "--set", "axes.depth=[1]", "--set", "axes.train_size=[0.04]",
+        "--set", "axes.label_noise=[0.0]",
+    )  # fmt: skip
+    assert told.code == 0
+    opening = r"^tiny: kept 0, to run 1; about \S+ of training on 1 core"
+    assert re.search(opening, told.err, re.MULTILINE)
+    assert re.search(r"^1 trial in ", told.err, re.MULTILINE)
+    assert "no finding applies: add values to axes.train_size (overcompression)" in told.err
+    told = command("findings", "tiny", "--store", tmp_path / "new", "--json")
+    assert (told.code, told.out) == (0, "[]\n")
+    assert "no finding applies" in told.err
+
+
 def test_run_leaves_the_figures_of_the_study(finished):
     drawn = {path.stem for path in (finished.store / "tiny" / "figures").iterdir()}
     assert drawn >= {"information_plane", "curves", "overcompression", "depth_benefit"}
@@ -145,6 +186,12 @@ def test_status_as_text(command, finished):
     head, _, row = command("status", "--store", finished.store).out.splitlines()
     assert head.split()[:3] == ["study", "trials", "done"]
     assert row.split()[:3] == ["tiny", "48", "48"]
+
+
+def test_status_of_a_folder_without_a_study_finds_nothing(command, tmp_path):
+    told = command("status", "--store", tmp_path)
+    assert (told.code, told.out) == (3, "")
+    assert "there is no study in" in told.err
 
 
 @pytest.mark.parametrize("verb", ["status", "findings", "plot"])
@@ -228,6 +275,11 @@ def test_findings_as_json_have_the_keys_that_scripts_rely_on(command, finished):
     assert {row["verdict"] for row in rows} <= {"supported", "contradicted", "undecided"}
     assert all(isinstance(row["flips_under"], list) for row in rows)
     assert {row["finding"] for row in rows if row["cell"] is None} >= {"overcompression"}
+    for finding in {row["finding"] for row in rows}:
+        own = [row for row in rows if row["finding"] == finding]
+        assert all(row.keys() == own[0].keys() for row in own)
+        further = own[0].keys() - set(COLUMNS)
+        assert [key for key in further if all(row[key] is None for row in own)] == []
 
 
 def test_findings_as_text_begin_with_the_claim(command, finished):

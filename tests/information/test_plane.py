@@ -158,3 +158,9 @@ def test_faults_have_words(layers, labels, settings, message):
     with pytest.raises(UsageError, match=message) as caught:
         information_plane(layers, labels, **settings)
     assert "mend:" in str(caught.value)
+
+
+def test_labels_that_are_texts_are_told_how_to_be_numbered():
+    with pytest.raises(UsageError) as caught:
+        information_plane([T], ["cat", "dog", "cat"])
+    assert "np.unique(labels, return_inverse=True)[1]" in str(caught.value)

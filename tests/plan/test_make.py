@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infosweep.errors import LimitError, StoreError
-from infosweep.plan import Plan, make_plan, pack_from_json, pack_to_json, trials_of
+from infosweep.plan import Pack, Plan, make_plan, pack_from_json, pack_to_json, trials_of
 from infosweep.plan.ids import pack_id_of
 from infosweep.study.settings import (
     Binary12Settings,
@@ -246,20 +247,57 @@ def test_an_unwanted_pack_of_another_version_is_left_alone():
 def test_the_estimate_grows_with_the_work_and_shrinks_with_workers():
     base = make_plan(study(pack=8)).estimate
     longer = make_plan(study(pack=8, training=TrainingSettings(epochs=8000))).estimate
-    assert 1.5 * base.seconds < longer.seconds < 2.1 * base.seconds
+    assert 1.5 * base.training_seconds < longer.training_seconds < 2.1 * base.training_seconds
     wider = make_plan(study(pack=8), workers=4).estimate
-    assert base.seconds / 2 <= wider.seconds < base.seconds
+    assert base.training_seconds / 2 <= wider.training_seconds < base.training_seconds
     assert wider.memory_bytes > base.memory_bytes
     assert wider.store_bytes == base.store_bytes
     fewer = make_plan(study(pack=8, record=RecordSettings(samples=("all",)))).estimate
     assert fewer.store_bytes < base.store_bytes
-    assert fewer.seconds < base.seconds
+    assert fewer.training_seconds < base.training_seconds
+
+
+def test_the_time_of_a_plan_holds_the_start_of_ray():
+    estimate = make_plan(study()).estimate
+    assert estimate.seconds == estimate.training_seconds + estimate.start_seconds
+    assert 5 < estimate.start_seconds < 30
+    done = [trial.trial_id for trial in make_plan(study()).trials]
+    assert make_plan(study(), done=done).estimate.seconds == 0
+
+
+def test_a_plan_is_shown_in_a_line():
+    shown = repr(make_plan(study({"depth": (1,), "label_noise": (0.0,)}, seeds=(4,))))
+    line = r"Plan\('a': \d+ cells; \d+ trials, 0 done, \d+ to run in \d+ packs?, about \S+\)"
+    assert re.fullmatch(line, shown)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "engine", "told"), [(1, "fused", 1), (1, "torch", 0), (0, "fused", 0)]
+)
+def test_gpus_that_no_engine_uses_are_told(gpus, engine, told):
+    wanted = study(training=TrainingSettings(engine=engine)).model_copy(
+        update={"resources": ResourceSettings(gpus=gpus)}
+    )
+    notes = [
+        note for note in make_plan(wanted).notes if "gpus are not used by engine fused" in note
+    ]
+    assert len(notes) == told
+
+
+def test_packs_to_run_again_are_those_with_a_failed_trial():
+    trials = make_plan(study(pack=4)).trials
+    failed = {trials[0].trial_id, trials[5].trial_id}
+    plan = make_plan(study(pack=4), failed=failed)
+    assert {t.trial_id for pack in plan.again for t in pack.trials} == failed
+    fixed = Pack(pack_id_of([t.trial_id for t in trials[:4]]), trials[:4])
+    plan = make_plan(study(pack=4), failed={trials[0].trial_id}, fixed=[fixed])
+    assert plan.again == (fixed,), "an unfinished pack is run whole"
 
 
 def test_a_trial_in_torch_costs_more_alone_than_in_a_pack():
     def seconds(engine, pack):
         training = TrainingSettings(engine=engine)
-        return make_plan(study(pack=pack, training=training), workers=1).estimate.seconds
+        return make_plan(study(pack=pack, training=training), workers=1).estimate.training_seconds
 
     assert seconds("torch", 1) > 2 * seconds("torch", 16) > 4 * seconds("fused", 16)
 

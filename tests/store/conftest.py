@@ -80,4 +80,5 @@ def study(request, tmp_path):
     url = tmp_path / "a store é #1%20" if request.param == "folder" else f"memory://{tmp_path}"
     study = open_store(url, create=True).study("demo")
     study.save_study("name: demo\n")
+    study.save_provenance("name: demo\n")
     return study

@@ -204,7 +204,7 @@ AXES = [
     ("model.hidden: [[1]]", "model.hidden", "model.hidden holds a list and can't be an axis", "one study"),
     ("model.dropout: [0.1]", "model.dropout", "axis model.dropout is not available in this version; available: model.kind", "drop"),
     ("training.schedule.kind: [cosine]", "training.schedule.kind", "is not available in this version", "drop"),
-    ("record.probe: [10]", "record.probe", "unknown axis 'record.probe'", "axes are"),
+    ("record.probe: [10]", "record.probe", "record.probe can't be an axis: only fields of task, model and training", "one study"),
     ("training.learning_rate: [1e-2, 0.01]", "0.01", "axis training.learning_rate repeats 0.01", "drop"),
     ("training.learning_rate: [0]", "0", "axis training.learning_rate must be a number > 0", "write"),
     ("training.optimizer: [sdg]", "sdg", "did you mean 'sgd'?", "write"),

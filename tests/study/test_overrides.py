@@ -28,6 +28,18 @@ def test_values_are_laid_over_the_study(load):
     assert study.name == "other"
 
 
+def test_a_length_takes_the_place_of_the_other(load):
+    in_epochs = STUDY + "training: {epochs: 9}\n"
+    assert load(in_epochs, "training.steps=50").training.steps == 50
+    assert load(STUDY + "training: {steps: 9}\n", "training.epochs=50").training.n_epochs == 50
+    swept = STUDY.replace("  depth", "  training.epochs: [5, 6]\n  depth")
+    assert load(swept, "axes.training.steps=[70, 80]").axes["training.steps"] == (70, 80)
+
+
+def test_both_lengths_are_still_refused(faults):
+    assert len(faults(STUDY, "training={epochs: 9, steps: 50}")) == 1
+
+
 def test_the_last_of_two_counts(load):
     assert load(STUDY, "seeds=4", "seeds=5").seeds == tuple(range(5))
 

@@ -29,7 +29,7 @@ def progress(tiny: Tiny, clock: Clock) -> Progress:
     """Of four packs of three trials each."""
     packs = make_plan(tiny(resources={"pack": 3})).packs
     assert len(packs) == 4
-    return Progress(packs, workers=2, show="nothing", clock=clock)
+    return Progress(packs, show="nothing", clock=clock)
 
 
 def test_counts_add_up_over_packs(progress: Progress):
@@ -61,9 +61,15 @@ def test_time_left_follows_the_work_done(progress: Progress, clock: Clock):
     assert progress.rate == pytest.approx(6 / 30)
 
 
-def test_before_anything_is_done_the_plan_tells_the_time(progress: Progress):
-    assert progress.elapsed == 0
-    assert progress.left == pytest.approx(sum(progress._work.values()) / 2)
+def test_before_the_first_trial_has_finished_no_time_is_told(progress: Progress, clock: Clock):
+    assert progress.left is None
+    progress.take(PackProgress(next(iter(progress._work)), 0, 0, 0.3))
+    clock.now += 10
+    assert progress.left is None
+    assert re.fullmatch(r"\S+Z 0/12 done", progress.line())
+    progress.take(PackProgress(next(iter(progress._work)), 1, 0, 0.4))
+    assert progress.left is not None
+    assert progress.left > 0
 
 
 def test_time_is_counted_from_the_first_worker(progress: Progress, clock: Clock):
@@ -85,7 +91,7 @@ def test_a_line_looks_as_promised(progress: Progress, clock: Clock):
 
 def test_without_a_terminal_lines_go_to_stderr(tiny: Tiny, capsys: pytest.CaptureFixture[str]):
     packs = make_plan(tiny()).packs
-    with Progress(packs, workers=1) as progress:
+    with Progress(packs) as progress:
         progress.say("a word")
         for pack in packs:
             progress.take(PackProgress(pack.pack_id, len(pack.trials), 0, 1.0))
@@ -108,7 +114,7 @@ def test_in_a_terminal_there_is_a_bar(
     if no_color:
         monkeypatch.setenv("NO_COLOR", "1")
     packs = make_plan(tiny()).packs
-    with Progress(packs, workers=1, show="terminal") as progress:
+    with Progress(packs, show="terminal") as progress:
         progress.say("a word")
         progress.take(PackProgress(packs[0].pack_id, 5, 1, 1.0))
     out, err = capsys.readouterr()
@@ -129,7 +135,7 @@ def test_nobody_listening_does_not_stop_a_run(tiny: Tiny, monkeypatch: pytest.Mo
 
     monkeypatch.setattr("sys.stderr", Closed())
     packs = make_plan(tiny()).packs
-    with Progress(packs, workers=1, show="lines") as progress:
+    with Progress(packs, show="lines") as progress:
         progress.say("nobody hears this")
         progress.take(PackProgress(packs[0].pack_id, 1, 0, 0.5))
     assert progress.done == 1

@@ -12,6 +12,7 @@ import pytest
 from infosweep.errors import LimitError, LockedError, StoreError, UsageError
 from infosweep.plan import make_plan, pack_to_json
 from infosweep.store import open_store
+from infosweep.store.objects import Objects
 from infosweep.store.store import StudyStore
 from infosweep.study import study_from_mapping
 from infosweep.study.settings import StudySettings
@@ -175,7 +176,7 @@ def test_diverged_trials_are_counted_and_no_failure(tiny: Tiny, store: str):
     assert first.diverged > 0
     assert run(study, store).diverged == first.diverged, "whenever they were run"
     status = study_status(store, "tiny")
-    assert (status["diverged"], status["done"]) == (first.diverged, 12 - first.diverged)
+    assert (status["diverged"], status["done"]) == (first.diverged, 12), "they are among the done"
 
 
 def test_an_unfinished_pack_is_run_as_it_was_fixed(tiny: Tiny, store: str, held: StudyStore):
@@ -260,6 +261,40 @@ def test_a_gpu_that_is_not_there_is_refused_before_anything_runs(
     with pytest.raises(UsageError, match="asks for 1 gpus, and torch finds none"):
         run(study, store)
     assert held.fixed_packs() == {}
+
+
+def test_gpus_that_every_pack_ignores_are_refused(tiny: Tiny, store: str, held: StudyStore):
+    with pytest.raises(UsageError, match="engine fused uses none") as refused:
+        run(tiny(resources={"gpus": 1}), store)
+    assert "training.engine: torch" in str(refused.value)
+    assert held.load_study_text() is None
+
+
+def test_a_run_with_nothing_to_do_writes_nothing(
+    tiny: Tiny, store: str, monkeypatch: pytest.MonkeyPatch
+):
+    run(tiny(), store)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise StoreError("cannot write: the file system is read-only")
+
+    for name in ("put", "create", "rename", "delete"):
+        monkeypatch.setattr(Objects, name, refuse)
+    assert run(tiny(), store).kept == 12
+    assert run(tiny(seeds=2), store).kept == 8, "a changed study that cannot be kept is no fault"
+    with pytest.raises(StoreError):
+        run(tiny(seeds=4), store)
+
+
+def test_a_changed_study_is_kept_though_nothing_is_to_run(tiny: Tiny, store: str, held: StudyStore):
+    run(tiny(), store)
+    before = held.provenance
+    assert run(tiny(seeds=2, findings=[]), store).run == 0
+    assert study_status(store, "tiny")["trials"] == 8
+    assert "findings: []" in (held.load_study_text() or "")
+    assert held.provenance == before, "it tells of the run that made the results"
+    with held.lease("another"), pytest.raises(LockedError):
+        run(tiny(seeds=1), store)
 
 
 def test_the_limit_of_trials_holds(tiny: Tiny, store: str):
