@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,8 +65,8 @@ def ray_running(address: str | None = None, workers: int | None = None) -> Itera
     with contextlib.ExitStack() as stack:
         _keep_token_private()
         try:
-            if address is None:
-                with _without_sighup():
+            with _signals_kept():
+                if address is None:
                     ray.init(
                         address="local",
                         num_cpus=workers or usable_cores(),
@@ -76,9 +77,9 @@ def ray_running(address: str | None = None, workers: int | None = None) -> Itera
                         _node_ip_address="127.0.0.1",
                         _temp_dir=_session_folder(stack),
                     )
-            else:
-                _knock(address)
-                ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
+                else:
+                    _knock(address)
+                    ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
         except (Exception, SystemExit) as error:  # Ray raises whatever its parts do
             raise _not_started(address, error) from error
         stack.callback(ray.shutdown)
@@ -87,15 +88,19 @@ def ray_running(address: str | None = None, workers: int | None = None) -> Itera
 
 
 @contextlib.contextmanager
-def _without_sighup() -> Iterator[None]:
-    """Let processes start that a closed terminal does not end: ours drains then, and needs them.
+def _signals_kept() -> Iterator[None]:
+    """Keep our handlers, and let processes start that a closed terminal does not end: draining needs them.
 
-    They inherit the mask; a signal that comes meanwhile reaches us at the end.
+    Ray's own handler of SIGTERM ends the driver on the spot. Its processes inherit the mask; a SIGHUP that
+    comes meanwhile reaches us at the end.
     """
+    terminate = signal.getsignal(signal.SIGTERM)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     try:
         yield
     finally:
+        if threading.current_thread() is threading.main_thread() and terminate is not None:
+            signal.signal(signal.SIGTERM, terminate)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 

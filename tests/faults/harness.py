@@ -6,6 +6,7 @@ import contextlib
 import os
 import pty
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -93,13 +94,16 @@ class Run:
                     start_new_session=True, preexec_fn=_take_terminal, env=environment,  # noqa: PLW1509
                 )  # fmt: skip
         os.close(theirs)
+        self._hung_up = threading.Event()
         self._reader = threading.Thread(target=self._read, args=(self._master,), daemon=True)
         self._reader.start()
 
     def _read(self, master: int) -> None:
         with contextlib.suppress(OSError):  # the terminal is closed when the process ends
-            while data := os.read(master, 4096):
-                self._screen += data
+            while not self._hung_up.is_set():
+                # A terminal that is being read from would stay open however often it is closed.
+                if select.select([master], [], [], 0.05)[0]:
+                    self._screen += os.read(master, 4096)
 
     @property
     def pid(self) -> int:
@@ -125,6 +129,8 @@ class Run:
 
     def hang_up(self) -> None:
         """Close the terminal: the kernel sends SIGHUP to the foreground group."""
+        self._hung_up.set()
+        self._reader.join()
         os.close(self._master)
         self._master = -1
 
@@ -166,6 +172,8 @@ def _take_terminal() -> None:
     import termios
 
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    for number in (signal.SIGINT, signal.SIGHUP):  # ignored in a background job, or under nohup
+        signal.signal(number, signal.SIG_DFL)
 
 
 class StatusWatch:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 import sys
 import time
@@ -106,3 +107,21 @@ def test_bytecode_is_shared_only_where_python_writes_none(monkeypatch: pytest.Mo
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
     with shared_bytecode():
         assert sys.pycache_prefix is None
+
+
+@pytest.mark.usefixtures("no_ray")
+def test_our_handler_of_sigterm_outlives_rays_start(monkeypatch: pytest.MonkeyPatch):
+    import ray
+
+    masks = []
+
+    def init(**_: object) -> None:
+        masks.append(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(15))  # as Ray does
+
+    monkeypatch.setattr(ray, "init", init)
+    before = signal.getsignal(signal.SIGTERM)
+    with ray_running():
+        assert signal.getsignal(signal.SIGTERM) is before
+        assert signal.SIGHUP not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    assert signal.SIGHUP in masks[0], "Ray's processes inherit it"
