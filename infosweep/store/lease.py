@@ -7,6 +7,7 @@ age of the last heartbeat, and on the same host from the process itself.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import threading
@@ -178,10 +179,11 @@ class Lease:
         self._beat = Beat(self._renew, f"lease of {self._study}", self._every)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._beat is not None:
             self._beat.stop()
-        with self._lock:
+        # Where the run failed, that is what the user is to be told; a lease left behind is taken over.
+        with self._lock, contextlib.suppress(*(() if kind is None else (StoreError,))):
             if not self.lost and (self._read() or {}).get("run") == self.run_id:
                 self._objects.delete([self._path])
 

@@ -39,6 +39,7 @@ axes: {train_size: [0.2], batch_size: [64], label_noise: [0.0, 1.0]}
 seeds: 4
 record: {checkpoints: 12, probe: 256}
 resources: {pack: 2}
+findings: []
 """
 
 

@@ -30,6 +30,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 from harness import (
+    N_TRIALS,
     NAME,
     STUDY,
     Broken,
@@ -516,15 +517,22 @@ def _kept(store: str) -> str:
 
 
 def markdown(rows: list[Row]) -> str:
-    """Return the table; modes with the same outcome share a line."""
+    """Return the table: a line per fault, what the last executor showed of it, and how each came through."""
     lines = [
-        "| fault | under | the user sees | exit | trials kept of 8 | after running again |",
-        "|---|---|---|---|---|---|",
+        f"| fault | the user sees | exit | kept of {N_TRIALS} | {' | '.join(ALL)} |",
+        f"|{'---|' * (4 + len(ALL))}",
     ]
-    for row in rows:
-        told = row.seen.replace("|", "\\|") or "-"
-        cells = (row.fault, row.mode, told, str(row.code), row.kept, row.verdict)
-        lines.append(f"| {' | '.join(cells)} |")
+    for fault in dict.fromkeys(row.fault for row in rows):
+        of_it = {row.mode: row for row in rows if row.fault == fault}
+        last = list(of_it.values())[-1]
+        told = last.seen.replace("|", "\\|") or "(nothing of it)"
+        kept = "–".join(
+            dict.fromkeys(
+                (min(r.kept for r in of_it.values()), max(r.kept for r in of_it.values()))
+            )
+        )
+        verdicts = (of_it[mode].verdict if mode in of_it else "" for mode in ALL)
+        lines.append(f"| {' | '.join((fault, told, str(last.code), kept, *verdicts))} |")
     return "\n".join(lines)
 
 

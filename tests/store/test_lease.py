@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from infosweep.errors import LockedError
+from infosweep.errors import LockedError, StoreError
 from infosweep.store import open_store
 from infosweep.store.lease import process_started
 
@@ -47,6 +47,17 @@ def test_it_is_released_when_the_run_fails(study):
     with pytest.raises(ZeroDivisionError), study.lease("r1"):
         raise ZeroDivisionError
     assert study.objects.get_json(PATH) is None
+
+
+def test_a_lease_that_cannot_be_released_does_not_hide_why_the_run_failed(study, monkeypatch):
+    def refuse(_):
+        raise StoreError("the file system is read-only")
+
+    lease = study.lease("r1").__enter__()
+    monkeypatch.setattr(study.objects, "delete", refuse)
+    lease.__exit__(ZeroDivisionError)
+    with pytest.raises(StoreError, match="read-only"):
+        lease.__exit__(None)
 
 
 def test_a_dead_process_is_replaced_at_once(tmp_path):
