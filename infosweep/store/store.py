@@ -131,7 +131,7 @@ class StudyStore:
     def load_study_text(self) -> str | None:
         """Return the study's YAML as the last run kept it, or None."""
         data = self.objects.get(self._meta("study.yaml"))
-        return None if data is None else data.decode()
+        return None if data is None else data.decode(errors="replace")
 
     @property
     def provenance(self) -> dict[str, Any] | None:

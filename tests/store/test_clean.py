@@ -95,7 +95,7 @@ def test_links_are_deleted_and_not_followed(tmp_path):
     study.save_study("name: demo\n")
     (tmp_path / "results/demo/figures").symlink_to(precious)
     (tmp_path / "results/demo/thesis.tex").symlink_to(precious / "thesis.tex")
-    assert contents(study).files == 4
+    assert contents(study).files == 3
     clean(study)
     assert (precious / "thesis.tex").read_text() == "x"
     assert list((tmp_path / "results").iterdir()) == []

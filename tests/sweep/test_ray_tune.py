@@ -23,7 +23,7 @@ Tiny = Callable[..., StudySettings]
 
 @pytest.fixture
 def progress(tiny: Tiny) -> Progress:
-    return Progress(make_plan(tiny()).packs, workers=2, show="nothing")
+    return Progress(make_plan(tiny()).packs, show="nothing")
 
 
 def make_watch(progress: Progress, **changes: Any) -> Watch:
@@ -140,4 +140,6 @@ def test_a_store_that_cannot_be_written_ends_the_run(tiny: Tiny, store: str):
 @pytest.mark.usefixtures("ray_session")
 def test_a_pack_that_fits_nowhere_is_refused(tiny: Tiny, store: str):
     with pytest.raises(UsageError, match="asks for 1 gpus, and Ray has 0"):
-        run_study(tiny(resources={"gpus": 1}), store, progress=False)
+        run_study(
+            tiny(resources={"gpus": 1}, training={"epochs": 2, "engine": "torch"}), store, progress=False
+        )
