@@ -141,5 +141,7 @@ def test_a_store_that_cannot_be_written_ends_the_run(tiny: Tiny, store: str):
 def test_a_pack_that_fits_nowhere_is_refused(tiny: Tiny, store: str):
     with pytest.raises(UsageError, match="asks for 1 gpus, and Ray has 0"):
         run_study(
-            tiny(resources={"gpus": 1}, training={"epochs": 2, "engine": "torch"}), store, progress=False
+            tiny(resources={"gpus": 1}, training={"epochs": 2, "engine": "torch"}),
+            store,
+            progress=False,
         )
