@@ -1,6 +1,6 @@
 """Injects faults into runs of a small study and prints what came of each, as a Markdown table.
 
-    python tests/faults/matrix.py              the short form: a few faults inline, one through Ray
+    python tests/faults/matrix.py              the short form: a few faults, inline
     python tests/faults/matrix.py --long       all faults, inline with 1 and 2 threads, Ray with 1 and 2 workers
     python tests/faults/matrix.py --only disk  faults whose name holds a word
 
@@ -457,7 +457,6 @@ SHORT = {
     ("SIGTERM", "inline 2"),
     ("SIGKILL of the driver", "inline 2"),
     ("disk full", "inline 2"),
-    ("SIGKILL of the raylet", "ray 2"),
 }
 
 

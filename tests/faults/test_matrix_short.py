@@ -10,7 +10,6 @@ import pytest
 
 
 @pytest.mark.slow
-@pytest.mark.ray
 def test_after_faults_a_second_run_completes_what_the_first_kept():
     script = Path(__file__).with_name("matrix.py")
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
@@ -18,4 +17,3 @@ def test_after_faults_a_second_run_completes_what_the_first_kept():
     lines = done.stdout.splitlines()[2:]
     assert len(lines) >= 3
     assert all(line.count(" equal |") == 1 for line in lines)
-    assert any("raylet" in line for line in lines)
